@@ -1,0 +1,145 @@
+//! The Instances interface: which machine is this Node, and what is known of it.
+
+use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
+
+use futures::stream::BoxStream;
+
+use super::ProviderId;
+
+/// What a Node says of itself, and all that is needed to find its machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct NodeIdentity {
+    /// `metadata.name`.
+    pub name: String,
+    /// `spec.providerID`, as written; empty counts as absent.
+    pub provider_id: Option<String>,
+    /// `status.nodeInfo.systemUUID`, as written; in either byte order.
+    pub system_uuid: Option<String>,
+    /// The addresses the kubelet was started with (`alpha.kubernetes.io/provided-node-ip`), in order.
+    pub provided_ips: Vec<IpAddr>,
+}
+
+/// A machine that a Node runs on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// What belongs into `spec.providerID`.
+    pub provider_id: ProviderId,
+    /// `node.kubernetes.io/instance-type`, as in `vsphere-vm.cpu-2.mem-4gb.os-ubuntu`.
+    pub instance_type: String,
+    /// The guest's own host name, exactly as the guest spells it; absent without guest tools.
+    pub host_name: Option<String>,
+    /// The addresses that the configuration selects among those the guest reports.
+    pub addresses: Addresses,
+    /// Where the machine is, for messages: `vm-12 (node-1) in vCenter vc.example.org`.
+    pub location: String,
+}
+
+/// Outcome of address selection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Addresses {
+    /// Internal and external addresses in the order they are to be written, without the host name.
+    pub selected: Vec<Address>,
+    /// Why there is no address, or why one of several families has none; for the Event on the Node.
+    ///
+    /// It names every address seen and the reason each was passed over.
+    pub problem: Option<String>,
+}
+
+/// One entry of `status.addresses`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address {
+    /// Internal or external.
+    pub kind: AddressKind,
+    /// The address itself.
+    pub ip: IpAddr,
+}
+
+/// The type of an address, as Kubernetes names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AddressKind {
+    /// `InternalIP`
+    Internal,
+    /// `ExternalIP`
+    External,
+}
+
+impl AddressKind {
+    /// The value of `type` in `status.addresses`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Internal => "InternalIP",
+            Self::External => "ExternalIP",
+        }
+    }
+}
+
+/// One of several machines that a Node could be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Candidate {
+    /// Where it is: `vm-12 (node-1) in vCenter vc.example.org`.
+    pub location: String,
+    /// By what it was found: `BIOS uuid`, `instance uuid`, `DNS name`, `IP address`.
+    pub found_by: &'static str,
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by {}", self.location, self.found_by)
+    }
+}
+
+/// Why there is no answer to "which machine is this Node".
+///
+/// None of these says that the machine does not exist.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InstanceError {
+    /// Every vCenter answered and none has such a machine (yet): it may appear later.
+    #[error("{0}")]
+    NotFound(String),
+    /// Several machines match and nothing tells which is meant: refused, never guessed.
+    #[error("{} machines match: {}", .0.len(), join(.0))]
+    Ambiguous(Vec<Candidate>),
+    /// `spec.providerID` and `systemUUID` name two different machines.
+    #[error("providerID names {by_provider_id}, but systemUUID names {by_system_uuid}")]
+    Mismatch {
+        /// The machine that the providerID names.
+        by_provider_id: Candidate,
+        /// The machine that the systemUUID names.
+        by_system_uuid: Candidate,
+    },
+    /// The Node belongs to another cloud, or its providerID is unreadable: hands off.
+    #[error("{0}")]
+    NotOurs(String),
+    /// It could not be seen now: a vCenter is down, refuses the login, or did not answer in time.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+fn join(candidates: &[Candidate]) -> String {
+    let texts: Vec<String> = candidates.iter().map(ToString::to_string).collect();
+    texts.join("; ")
+}
+
+/// Finds the machines of Nodes and tells when something about them changes.
+///
+/// An implementation batches: a thousand callers that ask at once cost a few requests, and a
+/// second question about a known Node costs none.
+pub trait Instances: Send + Sync + 'static {
+    /// The machine of this Node.
+    ///
+    /// The first call for an identity waits for the next batch of look-ups; afterwards the answer
+    /// is in memory, an error as well, until [`changes`](Self::changes) names the Node. Callers
+    /// do not poll: the implementation looks again by itself for as long as the Node is not
+    /// [forgotten](Self::forget).
+    fn instance(&self, node: &NodeIdentity) -> impl Future<Output = Result<Instance, InstanceError>> + Send;
+
+    /// Names of Nodes whose answer may have changed since it was last given.
+    ///
+    /// Each subscriber gets every name; a slow one may get a name once for several changes.
+    fn changes(&self) -> BoxStream<'static, String>;
+
+    /// The Node is gone: its machine need not be watched any longer.
+    fn forget(&self, node_name: &str);
+}

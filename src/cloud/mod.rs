@@ -1,0 +1,12 @@
+//! The interfaces between Kubernetes and the infrastructure, and their plain types.
+//!
+//! No I/O and no vendor in here: controllers know the infrastructure only through these
+//! traits, and [`provider`](crate::provider) implements them.
+
+mod instances;
+mod provider_id;
+
+pub use instances::{
+    Address, AddressKind, Addresses, Candidate, Instance, InstanceError, Instances, NodeIdentity,
+};
+pub use provider_id::{PROVIDER_SCHEME, ProviderId, ProviderIdError, parse_uuid, swap_byte_order};

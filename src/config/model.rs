@@ -1,0 +1,133 @@
+//! The effective configuration: inheritance done, defaults filled in, everything parsed.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+
+/// Everything that `vsphere.conf` says.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The vCenters, in the order of the file; at least one.
+    pub vcenters: Vec<Vcenter>,
+    /// Tag categories for zones.
+    pub labels: Labels,
+    /// Which of a node's addresses are meant.
+    pub nodes: Nodes,
+}
+
+/// One vCenter.
+#[derive(Clone, Debug)]
+pub struct Vcenter {
+    /// Its key in the file (upstream's tenantRef): unique.
+    pub id: String,
+    /// Host name or address, without port; an IPv6 address without brackets.
+    pub server: String,
+    /// TCP port; 443 unless given.
+    pub port: u16,
+    /// Where user and password come from.
+    pub credentials: CredentialSource,
+    /// How its certificate is checked.
+    pub tls: Tls,
+    /// Names, inventory paths or morefs (`Datacenter:datacenter-3`); empty means all.
+    pub datacenters: Vec<String>,
+    /// Wanted address families, in order of preference; never empty.
+    pub ip_families: Vec<IpFamily>,
+}
+
+/// Where the credentials of a vCenter come from.
+#[derive(Clone, Debug)]
+pub enum CredentialSource {
+    /// In the file itself.
+    Inline {
+        /// `user`
+        user: String,
+        /// `password`
+        password: SecretString,
+    },
+    /// In a Kubernetes Secret.
+    Secret(SecretRef),
+}
+
+/// Name of a Kubernetes Secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SecretRef {
+    /// `secretNamespace`
+    pub namespace: String,
+    /// `secretName`
+    pub name: String,
+}
+
+/// How the certificate of a vCenter is checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Accept every certificate.
+    pub insecure: bool,
+    /// PEM files with the CAs to trust instead of the system's; empty means the system's.
+    pub ca_files: Vec<PathBuf>,
+    /// Digest of the leaf certificate, accepted when chain or name do not verify.
+    pub thumbprint: Option<Thumbprint>,
+}
+
+/// SHA-1 or SHA-256 digest of a certificate in DER form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thumbprint {
+    /// 20 bytes
+    Sha1([u8; 20]),
+    /// 32 bytes
+    Sha256([u8; 32]),
+}
+
+/// Tag categories that hold region and zone; both are needed for zone labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// `region`
+    pub region: Option<String>,
+    /// `zone`
+    pub zone: Option<String>,
+}
+
+/// Which of a node's addresses are internal and external.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Nodes {
+    /// The internal side.
+    pub internal: AddressRule,
+    /// The external side.
+    pub external: AddressRule,
+}
+
+/// How one side's address is chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddressRule {
+    /// `…NetworkSubnetCidr`: the first address inside, subnet by subnet in this order.
+    pub subnets: Vec<IpNet>,
+    /// `…VmNetworkName`: else the first address on this network, any case.
+    pub network: Option<String>,
+    /// `exclude…NetworkSubnetCidr`: never an address inside one of these.
+    pub exclude: Vec<IpNet>,
+}
+
+/// An address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IpFamily {
+    /// `ipv4`
+    V4,
+    /// `ipv6`
+    V6,
+}
+
+impl IpFamily {
+    /// Whether the address is of this family.
+    pub const fn contains(self, ip: IpAddr) -> bool {
+        matches!((self, ip), (Self::V4, IpAddr::V4(_)) | (Self::V6, IpAddr::V6(_)))
+    }
+
+    /// As the configuration spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V4 => "ipv4",
+            Self::V6 => "ipv6",
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! A cloud provider for Kubernetes on vSphere: one library, one binary, three workloads.
+//!
+//! # The map
+//!
+//! | module | what lives there | knows |
+//! |---|---|---|
+//! | [`config`] | `vsphere.conf` in both dialects, credentials, validation | nothing else of this crate |
+//! | [`vsphere`] | the vCenter client: SOAP codec, transport, session, inventory | `config` |
+//! | [`cloud`] | the interfaces between the two halves, and their plain types; no I/O | nothing |
+//! | [`provider`] | the interfaces implemented on vSphere | `config`, `vsphere`, `cloud` |
+//! | [`k8s`] | slim Kubernetes types, patches, events | nothing else of this crate |
+//! | [`controllers`] | what the manager does: pure `decide`, I/O at the rim | `cloud`, `k8s` |
+//! | [`cli`] | the command line of each workload, and its wiring | everything |
+//!
+//! Arrows point one way; `tests/it/architecture.rs` fails on one that does not.
+
+pub mod cli;
+pub mod cloud;
+pub mod config;
+pub mod controllers;
+pub mod k8s;
+pub mod provider;
+pub mod vsphere;

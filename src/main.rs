@@ -1,0 +1,2 @@
+//! vsphere-cloud.
+fn main() {}
