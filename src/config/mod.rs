@@ -5,3 +5,5 @@ mod model;
 pub use model::{
     AddressRule, Config, CredentialSource, IpFamily, Labels, Nodes, SecretRef, Thumbprint, Tls, Vcenter,
 };
+mod secret;
+pub use secret::Credentials;

@@ -1,6 +1,20 @@
 //! The vCenter client. It knows nothing of Kubernetes.
+//!
+//! Four layers, each unaware of the ones above: [`soap`] turns messages into bytes and back,
+//! `transport` moves bytes, [`session`](Session) keeps one login alive, [`inventory`] knows the
+//! machines.
 
+mod error;
 pub mod inventory;
 mod moref;
+mod session;
+pub mod soap;
+mod tls;
+mod transport;
+pub mod types;
+mod version;
 
+pub use error::Error;
 pub use moref::MoRef;
+pub use session::{Connection, CredentialFeed, Credentials, Session};
+pub use transport::Endpoint;

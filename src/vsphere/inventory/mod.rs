@@ -1,5 +1,145 @@
-//! What is known of this cluster's machines.
+//! What is known of this cluster's machines, kept current by one long poll per vCenter.
+//!
+//! [`Inventory`] is the handle; behind it one task per vCenter keeps a session, looks for machines,
+//! and watches those it was told to. Losing the session costs nobody anything but the time of a
+//! login: the task builds its watch anew, and the [`Store`] says meanwhile what was true last.
+//!
+//! Cost follows the cluster, not the vCenter: foreign machines are seen once, in a scan of their
+//! keys, and forgotten on the spot.
 
+mod datacenters;
+mod lookup;
+mod store;
+mod task;
 mod vm;
+mod watch;
 
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch as channel};
+
+pub use lookup::{FoundBy, Hit, Query};
+pub use store::{Scope, Store};
 pub use vm::{ConnectionState, GuestNic, PowerState, Vm};
+
+use super::{CredentialFeed, Endpoint, Error, MoRef, Session};
+use crate::config::Vcenter;
+
+/// Changes that a slow reader may lag behind before it is told to look at everything again.
+const CHANGES_KEPT: usize = 16_384;
+
+/// The machines of one vCenter.
+#[derive(Clone, Debug)]
+pub struct Inventory {
+    endpoint: Endpoint,
+    session: Session,
+    store: Arc<Store>,
+    commands: mpsc::UnboundedSender<Command>,
+    changes: broadcast::Sender<Change>,
+    health: channel::Receiver<Health>,
+}
+
+/// Something that is news to those who asked for a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A watched machine changed, or is watched no longer.
+    Vm(MoRef),
+    /// Some machine was created, registered, or got another uuid.
+    Appeared,
+    /// vCenter can be asked (again).
+    Up,
+}
+
+/// Whether a vCenter can be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// The first connection is under way.
+    Connecting,
+    /// It can.
+    Up,
+    /// It cannot, for this reason.
+    Down(Error),
+}
+
+#[derive(Debug)]
+enum Command {
+    Find { queries: Vec<Query>, reply: oneshot::Sender<Result<Vec<Vec<Hit>>, Error>> },
+    Join { vms: Vec<MoRef>, reply: oneshot::Sender<Result<(), Error>> },
+    Leave { vms: Vec<MoRef> },
+}
+
+impl Inventory {
+    /// Starts the task of one vCenter; it ends when the last handle is dropped.
+    pub fn start(vcenter: &Vcenter, credentials: CredentialFeed) -> Result<Self, Error> {
+        let session = Session::new(vcenter, credentials)?;
+        let store = Arc::new(Store::default());
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let (changes, _) = broadcast::channel(CHANGES_KEPT);
+        let (health, health_seen) = channel::channel(Health::Connecting);
+        let this = Self {
+            endpoint: Endpoint::new(vcenter),
+            session: session.clone(),
+            store: store.clone(),
+            commands,
+            changes: changes.clone(),
+            health: health_seen,
+        };
+        let datacenters = vcenter.datacenters.clone();
+        tokio::spawn(task::Task::new(session, datacenters, store, inbox, changes, health).run());
+        Ok(this)
+    }
+
+    /// Which vCenter this is.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// What is known now.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Whether it can be asked.
+    pub fn health(&self) -> channel::Receiver<Health> {
+        self.health.clone()
+    }
+
+    /// News from now on.
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    /// Looks for machines in the whole vCenter: the hits of each query, in the order of the queries.
+    ///
+    /// # Errors
+    /// Any error means that nothing is known, never that there is no machine.
+    pub async fn find(&self, queries: Vec<Query>) -> Result<Vec<Vec<Hit>>, Error> {
+        self.ask(|reply| Command::Find { queries, reply }).await
+    }
+
+    /// Watches these machines from now on; when this returns, the store has those that exist.
+    pub async fn join(&self, vms: Vec<MoRef>) -> Result<(), Error> {
+        self.ask(|reply| Command::Join { vms, reply }).await
+    }
+
+    /// Stops watching these machines.
+    pub fn leave(&self, vms: Vec<MoRef>) {
+        // Without the task there is no watch either.
+        let _ = self.commands.send(Command::Leave { vms });
+    }
+
+    /// Ends the session on the server.
+    pub async fn close(&self) {
+        self.session.close().await;
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
+    ) -> Result<T, Error> {
+        let lost = |what: &str| Error::Unreachable(format!("{}: {what}", self.endpoint));
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).map_err(|_| lost("the inventory is shut down"))?;
+        answer.await.unwrap_or_else(|_| Err(lost("the session ended in the middle")))
+    }
+}

@@ -1,0 +1,289 @@
+//! The task behind an [`Inventory`](super::Inventory).
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::sync::{broadcast, mpsc, watch as channel};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::lookup::Lookup;
+use super::vm::VM_PROPERTIES;
+use super::watch::Watch;
+use super::{Change, Command, Health, Store, Vm, datacenters};
+use crate::vsphere::session::jittered;
+use crate::vsphere::types::{ContinueRetrievePropertiesEx, FilterSpec, RetrievePropertiesEx, RetrieveResult};
+use crate::vsphere::{Connection, Error, MoRef, Session};
+
+/// Between tries to reach a vCenter that is away: so long at first, doubled each time …
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// … up to this. What failed because of it starts again at most so long after it is back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Between tries when only a human can help: a wrong datacenter name, for one.
+const CONFIGURATION_PAUSE: Duration = Duration::from_secs(30);
+
+/// The same trouble is told again after this long.
+const TELL_AGAIN: Duration = Duration::from_mins(5);
+
+/// Machines per page when they are read for the first time: about 500 kB.
+const JOIN_PAGE: i32 = 250;
+
+/// Machines per request when they are read for the first time.
+const JOIN_CHUNK: usize = 500;
+
+pub(super) struct Task {
+    session: Session,
+    datacenters: Vec<String>,
+    store: Arc<Store>,
+    inbox: mpsc::UnboundedReceiver<Command>,
+    changes: broadcast::Sender<Change>,
+    health: channel::Sender<Health>,
+    lookup: Lookup,
+    /// The last thing that happened was a failure which a new login does not heal.
+    suspect: bool,
+    /// The machines to watch; survives sessions.
+    members: Mutex<HashSet<MoRef>>,
+}
+
+/// Why the task ends.
+struct Abandoned;
+
+impl Task {
+    pub(super) fn new(
+        session: Session,
+        datacenters: Vec<String>,
+        store: Arc<Store>,
+        inbox: mpsc::UnboundedReceiver<Command>,
+        changes: broadcast::Sender<Change>,
+        health: channel::Sender<Health>,
+    ) -> Self {
+        let (lookup, members) = Default::default();
+        Self { session, datacenters, store, inbox, changes, health, lookup, suspect: false, members }
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut pause = FIRST_PAUSE;
+        let mut told: Option<(Error, Instant)> = None;
+        loop {
+            let Err(error) = self.connected().await else { return };
+            self.suspect = error.is_transient();
+            let was_up = *self.health.borrow() == Health::Up;
+            if was_up {
+                pause = FIRST_PAUSE;
+                told = None;
+                if error == Error::NotAuthenticated {
+                    info!(vcenter = %self.session.endpoint(), "the session ended; logging in again");
+                    continue;
+                }
+            }
+            if told.as_ref().is_none_or(|(last, at)| *last != error || at.elapsed() > TELL_AGAIN) {
+                warn!(vcenter = %self.session.endpoint(), %error, "vCenter cannot be asked");
+                told = Some((error.clone(), Instant::now()));
+            }
+            self.health.send_replace(Health::Down(error.clone()));
+            let longest = match error {
+                Error::Configuration(_) | Error::Tls(_) => CONFIGURATION_PAUSE,
+                _ => LONGEST_PAUSE,
+            };
+            if self.refuse_for(jittered(pause.min(longest)), &error).await.is_err() {
+                return;
+            }
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    /// Answers everybody with the error, until the pause is over or the credentials change.
+    async fn refuse_for(&mut self, pause: Duration, error: &Error) -> Result<(), Abandoned> {
+        let session = self.session.clone();
+        let over = async {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = session.credentials_changed() => {}
+            }
+        };
+        tokio::pin!(over);
+        loop {
+            tokio::select! {
+                () = &mut over => return Ok(()),
+                command = self.inbox.recv() => match command {
+                    None => return Err(Abandoned),
+                    Some(Command::Find { reply, .. }) => drop(reply.send(Err(error.clone()))),
+                    Some(Command::Join { vms, reply }) => {
+                        // They are watched as soon as there is a session again.
+                        self.members().extend(vms);
+                        drop(reply.send(Err(error.clone())));
+                    }
+                    Some(Command::Leave { vms }) => self.drop_members(&vms),
+                },
+            }
+        }
+    }
+
+    /// Serves within one login; `Ok` when nobody needs it any longer.
+    async fn connected(&mut self) -> Result<(), Error> {
+        if std::mem::take(&mut self.suspect) {
+            // A stalled vCenter swallows what it is sent; better a probe than what follows.
+            self.session.probe().await?;
+        }
+        let connection = self.session.connect().await?;
+        if !self.datacenters.is_empty() {
+            let (scope, entities) = datacenters::resolve(&connection, &self.datacenters).await?;
+            self.store.put_entities(entities);
+            self.store.set_scope(Some(scope));
+        }
+        let members: Vec<MoRef> = self.members().iter().cloned().collect();
+        let (watch, gone) = Watch::build(&connection, members).await?;
+        self.lose(&gone);
+        self.health.send_replace(Health::Up);
+        let changes = self.changes.clone();
+        // Nobody listens yet at the very start; then there is nothing to tell either.
+        let tell = move |change| drop(changes.send(change));
+        tell(Change::Up);
+        debug!(vcenter = %connection.session().endpoint(), epoch = connection.epoch(), "watching");
+        let store = self.store.clone();
+        tokio::select! {
+            polled = watch.poll(&connection, &store, &tell) => {
+                let error: Result<Infallible, Error> = polled;
+                error.map(|never| match never {})
+            }
+            served = self.serve(&connection, &watch) => served,
+        }
+    }
+
+    /// Works off commands side by side, so that a long scan does not hold up a join.
+    async fn serve(&mut self, connection: &Connection, watch: &Watch) -> Result<(), Error> {
+        let (store, lookup, members) = (&*self.store, &self.lookup, &self.members);
+        let session = Worker { connection, watch, store, lookup, members };
+        let mut running = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                command = self.inbox.recv() => match command {
+                    None => return Ok(()),
+                    Some(command) => running.push(session.execute(command)),
+                },
+                Some(done) = running.next() => done?,
+            }
+        }
+    }
+
+    fn members(&self) -> std::sync::MutexGuard<'_, HashSet<MoRef>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn drop_members(&self, vms: &[MoRef]) {
+        for vm in vms {
+            self.members().remove(vm);
+            self.store.remove(vm);
+        }
+    }
+
+    /// They are not in vCenter any longer (or not for us): whoever cares looks again.
+    fn lose(&self, gone: &[MoRef]) {
+        for vm in gone {
+            self.members().remove(vm);
+            if self.store.remove(vm) {
+                let _ = self.changes.send(Change::Vm(vm.clone()));
+            }
+        }
+    }
+}
+
+/// Executes commands within one login.
+struct Worker<'a> {
+    connection: &'a Connection,
+    watch: &'a Watch,
+    store: &'a Store,
+    lookup: &'a Lookup,
+    members: &'a Mutex<HashSet<MoRef>>,
+}
+
+impl Worker<'_> {
+    /// Answers the command; an error of the session itself is returned as well.
+    async fn execute(&self, command: Command) -> Result<(), Error> {
+        self.watch.touch();
+        match command {
+            Command::Find { queries, reply } => {
+                let found = self.lookup.find(self.connection, &queries).await;
+                let fatal = fatal(&found);
+                // Whoever asked may have given up meanwhile.
+                let _ = reply.send(found);
+                fatal
+            }
+            Command::Join { vms, reply } => {
+                let joined = self.join(vms).await;
+                let fatal = fatal(&joined);
+                let _ = reply.send(joined);
+                fatal
+            }
+            Command::Leave { vms } => {
+                {
+                    let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+                    for vm in &vms {
+                        members.remove(vm);
+                        self.store.remove(vm);
+                    }
+                }
+                let left = self.watch.change(self.connection, Vec::new(), vms).await.map(drop);
+                fatal(&left)
+            }
+        }
+    }
+
+    async fn join(&self, vms: Vec<MoRef>) -> Result<(), Error> {
+        let new: Vec<MoRef> = {
+            let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+            vms.into_iter().filter(|vm| members.insert(vm.clone())).collect()
+        };
+        if !new.is_empty() {
+            let read = self.read(&new);
+            let watch = self.watch.change(self.connection, new.clone(), Vec::new());
+            let ((), gone) = futures::future::try_join(read, watch).await?;
+            let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+            for vm in gone {
+                members.remove(&vm);
+            }
+        }
+        let parents = self.store.unknown_parents();
+        if !parents.is_empty() {
+            self.store.put_entities(datacenters::ancestors(self.connection, parents).await?);
+        }
+        Ok(())
+    }
+
+    /// Reads machines at once instead of waiting for the next answer of the poll.
+    async fn read(&self, vms: &[MoRef]) -> Result<(), Error> {
+        let collector = &self.connection.content().property_collector;
+        for chunk in vms.chunks(JOIN_CHUNK) {
+            let spec = FilterSpec::of_objects(chunk.iter().cloned(), VM_PROPERTIES);
+            let first = RetrievePropertiesEx { collector, spec, max_objects: JOIN_PAGE };
+            let mut page = self.connection.call(&first).await?;
+            loop {
+                let RetrieveResult { token, objects } = page;
+                for object in objects {
+                    let mut vm = Vm::new(object.object);
+                    for (path, value) in &object.properties {
+                        vm.apply(path, Some(value));
+                    }
+                    self.store.put_if_absent(vm);
+                }
+                let Some(token) = token else { break };
+                let next = ContinueRetrievePropertiesEx { collector, token: &token };
+                page = self.connection.call(&next).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Only what concerns the session ends it; a refused call concerns whoever made it.
+fn fatal<T>(outcome: &Result<T, Error>) -> Result<(), Error> {
+    match outcome {
+        Ok(_) | Err(Error::Fault { .. }) => Ok(()),
+        Err(error) => Err(error.clone()),
+    }
+}

@@ -1,0 +1,310 @@
+//! The watch on the machines of this cluster: views, filters and the long poll, within one login.
+//!
+//! The machines are spread over a few list views, because vcsim sends all members of a view again
+//! when it is changed; vCenter does not. All filters are made before the first wait: vcsim never
+//! reports what a filter that is made later finds at first.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use super::vm::VM_PROPERTIES;
+use super::{Change, Store, Vm};
+use crate::vsphere::soap::Value;
+use crate::vsphere::types::{
+    ChangeKind, CreateCollectorForEvents, CreateFilter, CreateListView, CreatePropertyCollector, FilterSpec,
+    ModifyListView, ObjectUpdate, PropertySpec, SetCollectorPageSize, WaitForUpdatesEx,
+};
+use crate::vsphere::{Connection, Error, MoRef};
+
+/// List views; each costs two requests at the start of a session.
+const SHARDS: usize = 4;
+
+/// Objects per answer; vcsim caps at 100.
+const MAX_OBJECT_UPDATES: i32 = 250;
+
+/// How long vCenter may hold the poll while things happen: after a stall that swallowed the poll,
+/// this long plus [`GRACE`] passes before it is noticed.
+const BUSY_WAIT_SECONDS: i32 = 3;
+
+/// How long vCenter may hold the poll while nothing happens. Well below the idle time-outs of
+/// sessions (30 min) and of proxies and firewalls (from 60 s).
+const CALM_WAIT_SECONDS: i32 = 15;
+
+/// Without any change for so long, things are calm.
+const CALM_AFTER: Duration = Duration::from_mins(1);
+
+/// On top of the wait, for the answer to travel.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Events after which a node that had no machine may have one.
+const ARRIVALS: &[&str] = &[
+    "VmCreatedEvent",
+    "VmClonedEvent",
+    "VmRegisteredEvent",
+    "VmDeployedEvent",
+    "VmUuidAssignedEvent",
+    "VmUuidChangedEvent",
+    "VmInstanceUuidAssignedEvent",
+    "VmInstanceUuidChangedEvent",
+];
+
+const EVENT_PROPERTIES: &[PropertySpec] =
+    &[PropertySpec { kind: "EventHistoryCollector", paths: &["latestPage"] }];
+
+/// The server's side of the watch; gone with its login.
+#[derive(Debug)]
+pub(super) struct Watch {
+    collector: MoRef,
+    shards: Mutex<Vec<Shard>>,
+    /// Tells of machines that appear; absent where the account may not read events.
+    arrivals: Option<MoRef>,
+    last_change: Mutex<Instant>,
+}
+
+#[derive(Debug)]
+struct Shard {
+    view: MoRef,
+    members: Vec<MoRef>,
+}
+
+/// What becomes of a machine's membership.
+#[derive(Debug, Default)]
+struct ShardChange {
+    add: Vec<MoRef>,
+    remove: Vec<MoRef>,
+}
+
+impl Watch {
+    /// Builds views and filters for these machines; nothing is waited for yet.
+    ///
+    /// Returns the machines that do not exist (any longer) as well.
+    pub(super) async fn build(
+        connection: &Connection,
+        members: Vec<MoRef>,
+    ) -> Result<(Self, Vec<MoRef>), Error> {
+        let content = connection.content();
+        let collector =
+            connection.call(&CreatePropertyCollector { collector: &content.property_collector }).await?;
+        let mut shards = Vec::with_capacity(SHARDS);
+        for _ in 0..SHARDS {
+            // Empty at first: a list with a machine that is gone would be refused as a whole.
+            let view = connection
+                .call(&CreateListView { view_manager: &content.view_manager, members: &[] })
+                .await?;
+            let spec = FilterSpec::of_view(view.clone(), VM_PROPERTIES);
+            connection.call(&CreateFilter { collector: &collector, spec }).await?;
+            shards.push(Shard { view, members: Vec::new() });
+        }
+        let arrivals = Self::watch_arrivals(connection, &collector).await?;
+        let this =
+            Self { collector, shards: Mutex::new(shards), arrivals, last_change: Mutex::new(Instant::now()) };
+        let gone = this.change(connection, members, Vec::new()).await?;
+        Ok((this, gone))
+    }
+
+    /// Being told of new machines is a convenience: without the right to read events, nodes are
+    /// looked for again after a while.
+    async fn watch_arrivals(connection: &Connection, collector: &MoRef) -> Result<Option<MoRef>, Error> {
+        let Some(event_manager) = &connection.content().event_manager else { return Ok(None) };
+        let watched = async {
+            let events =
+                connection.call(&CreateCollectorForEvents { event_manager, event_types: ARRIVALS }).await?;
+            // Only that something happened matters.
+            connection.call(&SetCollectorPageSize { collector: &events, max_count: 1 }).await?;
+            let spec = FilterSpec::of_objects([events.clone()], EVENT_PROPERTIES);
+            connection.call(&CreateFilter { collector, spec }).await?;
+            Ok(events)
+        };
+        match watched.await {
+            Ok(events) => Ok(Some(events)),
+            Err(Error::Fault { method, fault }) => {
+                warn!(
+                    vcenter = %connection.session().endpoint(), method, %fault,
+                    "cannot watch for new machines; nodes without one are looked for again after a while"
+                );
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Adds and removes machines, with at most one request per view.
+    ///
+    /// Returns those of the added that do not exist.
+    pub(super) async fn change(
+        &self,
+        connection: &Connection,
+        add: Vec<MoRef>,
+        remove: Vec<MoRef>,
+    ) -> Result<Vec<MoRef>, Error> {
+        let mut gone = Vec::new();
+        for (view, change) in self.distribute(add, &remove) {
+            let request = ModifyListView { view: &view, add: &change.add, remove: &change.remove };
+            gone.extend(connection.call(&request).await?);
+        }
+        Ok(gone)
+    }
+
+    /// New machines go where there are fewest; updates the books.
+    fn distribute(&self, add: Vec<MoRef>, remove: &[MoRef]) -> Vec<(MoRef, ShardChange)> {
+        let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changes: Vec<ShardChange> = shards.iter().map(|_| ShardChange::default()).collect();
+        for (shard, change) in shards.iter_mut().zip(&mut changes) {
+            let (leaving, staying) = shard.members.drain(..).partition(|member| remove.contains(member));
+            shard.members = staying;
+            change.remove = leaving;
+        }
+        // A few machines go into one view, many are spread evenly.
+        let spread = add.len() >= SHARDS * 8;
+        let smallest =
+            |shards: &[Shard]| (0..shards.len()).min_by_key(|&i| shards[i].members.len()).unwrap_or_default();
+        let one = smallest(&shards);
+        for member in add {
+            let i = if spread { smallest(&shards) } else { one };
+            shards[i].members.push(member.clone());
+            changes[i].add.push(member);
+        }
+        let views = shards.iter().map(|shard| shard.view.clone());
+        views.zip(changes).filter(|(_, c)| !c.add.is_empty() || !c.remove.is_empty()).collect()
+    }
+
+    /// Takes changes from vCenter into the store for as long as the session lives.
+    pub(super) async fn poll(
+        &self,
+        connection: &Connection,
+        store: &Store,
+        tell: &(dyn Fn(Change) + Sync),
+    ) -> Result<std::convert::Infallible, Error> {
+        let mut version = String::new();
+        let mut newest_event = None;
+        loop {
+            let calm = self.last_change.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > CALM_AFTER;
+            let max_wait_seconds = if calm { CALM_WAIT_SECONDS } else { BUSY_WAIT_SECONDS };
+            let request = WaitForUpdatesEx {
+                collector: &self.collector,
+                version: &version,
+                max_wait_seconds,
+                max_object_updates: MAX_OBJECT_UPDATES,
+            };
+            let deadline = Duration::from_secs(max_wait_seconds.unsigned_abs().into()) + GRACE;
+            let Some(updates) = connection.call_within(&request, deadline).await? else { continue };
+            self.touch();
+            for update in &updates.objects {
+                if Some(&update.object) == self.arrivals.as_ref() {
+                    let newest = newest_key(update);
+                    // The first report is of what was before the watch.
+                    if newest_event.is_some() && newest > newest_event {
+                        tell(Change::Appeared);
+                    }
+                    newest_event = newest.or(newest_event).or(Some(i64::MIN));
+                } else {
+                    take(store, update, tell);
+                }
+            }
+            version = updates.version;
+        }
+    }
+
+    /// Something happened, or is about to.
+    pub(super) fn touch(&self) {
+        *self.last_change.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+/// The key of the newest event in `latestPage`; keys grow.
+fn newest_key(update: &ObjectUpdate) -> Option<i64> {
+    let page = update.changes.iter().find(|change| change.path == "latestPage")?.value.as_ref()?;
+    page.fields.iter().filter_map(|(_, event)| event.field("key").and_then(Value::parse)).max()
+}
+
+fn take(store: &Store, update: &ObjectUpdate, tell: &(dyn Fn(Change) + Sync)) {
+    let moref = &update.object;
+    let mut vm = match update.kind {
+        ChangeKind::Leave => {
+            // It may have been destroyed, unregistered, or hidden from us: no proof of anything.
+            if store.remove(moref) {
+                tell(Change::Vm(moref.clone()));
+            }
+            return;
+        }
+        // Also for known machines, and then with all there is to know.
+        ChangeKind::Enter => Vm::new(moref.clone()),
+        ChangeKind::Modify => {
+            let Some(vm) = store.vm(moref) else {
+                debug!(%moref, "a change of a machine that is not watched");
+                return;
+            };
+            (*vm).clone()
+        }
+    };
+    for change in &update.changes {
+        vm.apply(&change.path, change.value.as_ref());
+    }
+    if store.put(vm) {
+        tell(Change::Vm(moref.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vsphere::types::PropertyChange;
+
+    fn moref(i: usize) -> MoRef {
+        MoRef::new("VirtualMachine", format!("vm-{i}"))
+    }
+
+    fn watch() -> Watch {
+        let shards = (0..SHARDS)
+            .map(|i| Shard { view: MoRef::new("ListView", format!("view-{i}")), members: Vec::new() })
+            .collect();
+        Watch {
+            collector: MoRef::new("PropertyCollector", "c"),
+            shards: Mutex::new(shards),
+            arrivals: None,
+            last_change: Mutex::new(Instant::now()),
+        }
+    }
+
+    #[test]
+    fn many_machines_are_spread_evenly_and_a_few_share_one_request() {
+        let watch = watch();
+        let changes = watch.distribute((0..100).map(moref).collect(), &[]);
+        let sizes: Vec<usize> = changes.iter().map(|(_, change)| change.add.len()).collect();
+        assert_eq!(sizes, [25; SHARDS]);
+        let changes = watch.distribute((100..105).map(moref).collect(), &[]);
+        assert_eq!(changes.len(), 1);
+        let changes = watch.distribute(Vec::new(), &[moref(0), moref(102)]);
+        let removed: usize = changes.iter().map(|(_, change)| change.remove.len()).sum();
+        assert_eq!(removed, 2);
+    }
+
+    #[test]
+    fn entering_again_forgets_what_is_unset_now_and_leaving_is_told_once() {
+        let store = Store::default();
+        let told = Mutex::new(Vec::new());
+        let tell = |change: Change| told.lock().unwrap().push(change);
+        let update = |kind, host_name: Option<&str>| ObjectUpdate {
+            kind,
+            object: moref(1),
+            changes: vec![PropertyChange {
+                path: "guest.hostName".into(),
+                value: host_name.map(|text| Value { text: text.into(), ..Value::default() }),
+            }],
+            missing: Vec::new(),
+        };
+        take(&store, &update(ChangeKind::Modify, Some("early")), &tell);
+        assert!(store.is_empty(), "a change of an unknown machine is no machine");
+        take(&store, &update(ChangeKind::Enter, Some("node-1")), &tell);
+        take(&store, &update(ChangeKind::Enter, Some("node-1")), &tell);
+        take(&store, &update(ChangeKind::Modify, None), &tell);
+        assert_eq!(store.vm(&moref(1)).unwrap().host_name, None);
+        take(&store, &update(ChangeKind::Leave, None), &tell);
+        take(&store, &update(ChangeKind::Leave, None), &tell);
+        assert_eq!(told.lock().unwrap().len(), 3, "enter, modify, leave: repetition is no news");
+    }
+}

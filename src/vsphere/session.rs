@@ -1,0 +1,390 @@
+//! One login per vCenter and process.
+//!
+//! Every call goes through here. A login has an *epoch*; whatever lives in the session on the
+//! server (views, filters, collectors) is bound to it by making its calls on a [`Connection`],
+//! which never logs in again by itself: when it reports [`Error::NotAuthenticated`], its owner
+//! builds those things anew on the next connection. Calls on the [`Session`] need nothing of the
+//! kind and survive the loss of the session unnoticed.
+//!
+//! Invariants:
+//! - Logins are single-flight: whoever needs one while one is under way waits for that one and
+//!   shares its outcome, failure included.
+//! - A refused login is not repeated in a loop. After two in a row there is one try every
+//!   [`HOLD`], because SSO locks an account after a few; new credentials are tried at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::soap::{FaultKind, Request, decode_response, encode_request};
+use super::transport::{Answer, Endpoint, Transport};
+use super::types::{Login, Logout, RetrieveServiceContent, ServiceContent};
+use super::{Error, version};
+pub use crate::config::Credentials;
+use crate::config::Vcenter;
+
+/// Between tries after [`REFUSALS_BEFORE_HOLD`] refused logins; SSO forgets failed tries after
+/// three minutes by default.
+const HOLD: Duration = Duration::from_mins(5);
+
+/// SSO locks an account after five failed tries by default.
+const REFUSALS_BEFORE_HOLD: u32 = 2;
+
+/// What any vCenter that is alive answers at once, without a session.
+const PROBE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// A login goes through SSO and maybe a directory server behind it.
+const LOGIN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Deadlines of the tries of a call that may be repeated.
+///
+/// The first is short, because an answer that a stalled vCenter swallowed never comes; a vCenter
+/// that is merely slow gets the time it needs on the later ones.
+const DEADLINES: [Duration; 3] = [Duration::from_secs(4), Duration::from_secs(12), Duration::from_secs(30)];
+
+/// Deadline of a call that must not be repeated.
+const SINGLE_DEADLINE: Duration = Duration::from_secs(6);
+
+/// Before a call is tried again: about this long, doubled each time, half of it at random.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a call that timed out waits for signs of life before it gives up.
+const STALL_PATIENCE: Duration = Duration::from_secs(3);
+
+/// The current credentials, or why there are none; changes are tried at once.
+pub type CredentialFeed = watch::Receiver<Result<Arc<Credentials>, String>>;
+
+/// The connection to one vCenter.
+#[derive(Clone, Debug)]
+pub struct Session {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    transport: Transport,
+    credentials: CredentialFeed,
+    epochs: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    login: Option<Arc<LoggedIn>>,
+    /// The outcome that those who waited for the same login share.
+    failed: Option<(Instant, Error)>,
+    refusals: u32,
+    /// The credentials that were refused last, and when.
+    refused: Option<(Arc<Credentials>, Instant)>,
+}
+
+struct LoggedIn {
+    epoch: u64,
+    cookie: SecretString,
+    soap_action: String,
+    content: ServiceContent,
+}
+
+impl std::fmt::Debug for LoggedIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoggedIn").field("epoch", &self.epoch).finish_non_exhaustive()
+    }
+}
+
+/// A session as of one login.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    session: Session,
+    login: Arc<LoggedIn>,
+}
+
+impl Session {
+    /// Prepares a session; reads the CA files, connects to nothing.
+    pub fn new(vcenter: &Vcenter, credentials: CredentialFeed) -> Result<Self, Error> {
+        let shared = Shared {
+            transport: Transport::new(vcenter)?,
+            credentials,
+            epochs: AtomicU64::new(0),
+            state: Mutex::default(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Where this session goes.
+    pub fn endpoint(&self) -> &Endpoint {
+        self.shared.transport.endpoint()
+    }
+
+    /// Returns once the credentials are others than those refused last.
+    pub async fn credentials_changed(&self) {
+        let mut credentials = self.shared.credentials.clone();
+        credentials.mark_unchanged();
+        if credentials.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The current login, made now if there is none.
+    pub async fn connect(&self) -> Result<Connection, Error> {
+        self.connect_after(None).await
+    }
+
+    /// Calls a method that needs a session but nothing that lives in it.
+    pub async fn call<R: Request>(&self, request: &R) -> Result<R::Response, Error> {
+        let connection = self.connect().await?;
+        match connection.call(request).await {
+            Err(Error::NotAuthenticated) => {
+                self.connect_after(Some(connection.login.epoch)).await?.call(request).await
+            }
+            other => other,
+        }
+    }
+
+    /// Ends the session on the server; the last thing a process does.
+    pub async fn close(&self) {
+        let login = self.shared.state.lock().await.login.take();
+        let Some(login) = login else { return };
+        let request = Logout { session_manager: &login.content.session_manager };
+        match self.exchange(&login, &request, PROBE_DEADLINE).await {
+            Ok(()) | Err(Error::NotAuthenticated) => debug!(vcenter = %self.endpoint(), "logged out"),
+            Err(error) => warn!(vcenter = %self.endpoint(), %error, "could not log out"),
+        }
+    }
+
+    /// The current login unless it is the one of epoch `stale`.
+    async fn connect_after(&self, stale: Option<u64>) -> Result<Connection, Error> {
+        let asked = Instant::now();
+        let mut state = self.shared.state.lock().await;
+        if let Some(login) = &state.login
+            && Some(login.epoch) != stale
+        {
+            return Ok(Connection { session: self.clone(), login: login.clone() });
+        }
+        if let Some((at, error)) = &state.failed
+            && *at >= asked
+        {
+            return Err(error.clone());
+        }
+        state.login = None;
+        match self.log_in(&mut state).await {
+            Ok(login) => {
+                let login = Arc::new(login);
+                state.failed = None;
+                state.login = Some(login.clone());
+                Ok(Connection { session: self.clone(), login })
+            }
+            Err(error) => {
+                state.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn log_in(&self, state: &mut State) -> Result<LoggedIn, Error> {
+        let credentials = self.shared.credentials.borrow().clone().map_err(Error::NoCredentials)?;
+        if let Some((refused, at)) = &state.refused {
+            if !Arc::ptr_eq(refused, &credentials) {
+                state.refusals = 0;
+                state.refused = None;
+            } else if state.refusals >= REFUSALS_BEFORE_HOLD && at.elapsed() < HOLD {
+                return Err(Error::LoginOnHold {
+                    user: credentials.user.clone(),
+                    failures: state.refusals,
+                    seconds: HOLD.saturating_sub(at.elapsed()).as_secs(),
+                });
+            }
+        }
+        // Also the sign of life: no password travels to a server that does not answer this.
+        let content = self.service_content().await?;
+        if content.about.api_type != "VirtualCenter" {
+            return Err(Error::Configuration(format!(
+                "{} is no vCenter but {:?} ({})",
+                self.endpoint(),
+                content.about.api_type,
+                content.about.full_name
+            )));
+        }
+        let soap_action = format!("urn:vim25/{}", self.api_version(&content).await?);
+        let request = Login {
+            session_manager: &content.session_manager,
+            user: &credentials.user,
+            password: &credentials.password,
+        };
+        // Never with an old cookie: one that is still valid would make this an InvalidLogin.
+        let answer = self.post::<Login<'_>>(&soap_action, None, &request, LOGIN_DEADLINE).await?;
+        let cookie = answer.cookie.as_deref();
+        match interpret::<Login<'_>>(&answer) {
+            Ok(user) => {
+                let cookie = cookie
+                    .ok_or_else(|| Error::Unreachable("the login gave no session cookie".to_owned()))?;
+                state.refusals = 0;
+                state.refused = None;
+                let epoch = self.shared.epochs.fetch_add(1, Ordering::Relaxed) + 1;
+                info!(
+                    vcenter = %self.endpoint(), user = user.user_name, server = content.about.full_name,
+                    api = &soap_action["urn:vim25/".len()..], epoch, "logged in"
+                );
+                Ok(LoggedIn { epoch, cookie: cookie.into(), soap_action, content })
+            }
+            Err(error) if error.fault_kind() == Some(FaultKind::InvalidLogin) => {
+                state.refusals += 1;
+                let user = credentials.user.clone();
+                state.refused = Some((credentials, Instant::now()));
+                Err(Error::InvalidLogin { user })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether vCenter is alive; needs no session.
+    pub async fn probe(&self) -> Result<(), Error> {
+        self.service_content().await.map(drop)
+    }
+
+    /// Asks the server what it is: the cheapest call that needs all of it to be alive.
+    async fn service_content(&self) -> Result<ServiceContent, Error> {
+        let request = RetrieveServiceContent::default();
+        let answer =
+            self.post::<RetrieveServiceContent>("urn:vim25/6.5", None, &request, PROBE_DEADLINE).await?;
+        interpret::<RetrieveServiceContent>(&answer)
+    }
+
+    async fn api_version(&self, content: &ServiceContent) -> Result<String, Error> {
+        const METHOD: &str = "vimServiceVersions";
+        let answer = self.shared.transport.get(METHOD, "/sdk/vimServiceVersions.xml", PROBE_DEADLINE).await?;
+        match answer.status {
+            200 => version::negotiate(&answer.body).map_err(|error| Error::Decode { method: METHOD, error }),
+            // Behind a proxy that passes on only what it knows.
+            404 => Ok(content.about.api_version.clone()),
+            status => Err(Error::Status { method: METHOD, status }),
+        }
+    }
+
+    async fn post<R: Request>(
+        &self,
+        soap_action: &str,
+        cookie: Option<&SecretString>,
+        request: &R,
+        deadline: Duration,
+    ) -> Result<Answer, Error> {
+        use secrecy::ExposeSecret;
+        let cookie = cookie.map(ExposeSecret::expose_secret);
+        let body = encode_request(request);
+        self.shared.transport.post(R::METHOD, R::NAMESPACE.path(), soap_action, cookie, body, deadline).await
+    }
+
+    async fn exchange<R: Request>(
+        &self,
+        login: &LoggedIn,
+        request: &R,
+        deadline: Duration,
+    ) -> Result<R::Response, Error> {
+        let answer = self.post::<R>(&login.soap_action, Some(&login.cookie), request, deadline).await?;
+        interpret::<R>(&answer)
+    }
+
+    /// Waits until vCenter shows a sign of life; for as long as a caller can be kept waiting.
+    async fn sign_of_life(&self) -> bool {
+        let patience = Instant::now() + STALL_PATIENCE;
+        loop {
+            match self.service_content().await {
+                Ok(_) => return true,
+                Err(error) if Instant::now() >= patience || !error.is_transient() => return false,
+                Err(_) => tokio::time::sleep(jittered(RETRY_PAUSE)).await,
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// The managers of this vCenter.
+    pub fn content(&self) -> &ServiceContent {
+        &self.login.content
+    }
+
+    /// Which login this is; each new one has a higher number.
+    pub fn epoch(&self) -> u64 {
+        self.login.epoch
+    }
+
+    /// The session this is a login of.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Calls a method; a call that may be repeated is, up to three times.
+    pub async fn call<R: Request>(&self, request: &R) -> Result<R::Response, Error> {
+        let deadlines: &[Duration] = if R::IDEMPOTENT { &DEADLINES } else { &[SINGLE_DEADLINE] };
+        let mut pause = RETRY_PAUSE;
+        let mut tries = deadlines.iter().peekable();
+        loop {
+            let deadline = tries.next().copied().unwrap_or(SINGLE_DEADLINE);
+            let error = match self.exchange(request, deadline).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            if !error.is_transient() || tries.peek().is_none() {
+                return Err(error);
+            }
+            debug!(vcenter = %self.session.endpoint(), method = R::METHOD, %error, "trying again");
+            tokio::time::sleep(jittered(pause)).await;
+            pause *= 2;
+            if matches!(error, Error::Timeout { .. }) && !self.session.sign_of_life().await {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Calls a method once, with a deadline of the caller's; for long polls.
+    pub async fn call_within<R: Request>(
+        &self,
+        request: &R,
+        deadline: Duration,
+    ) -> Result<R::Response, Error> {
+        self.exchange(request, deadline).await
+    }
+
+    /// The session is gone: the next [`Session::connect`] logs in anew.
+    pub async fn forget(&self) {
+        let mut state = self.session.shared.state.lock().await;
+        if state.login.as_ref().is_some_and(|login| login.epoch == self.login.epoch) {
+            state.login = None;
+        }
+    }
+
+    async fn exchange<R: Request>(&self, request: &R, deadline: Duration) -> Result<R::Response, Error> {
+        let outcome = self.session.exchange(&self.login, request, deadline).await;
+        if matches!(outcome, Err(Error::NotAuthenticated)) {
+            self.forget().await;
+        }
+        outcome
+    }
+}
+
+/// Turns an HTTP answer into the method's result.
+fn interpret<R: Request>(answer: &Answer) -> Result<R::Response, Error> {
+    // Faults come with 500, so do the error pages of proxies: only the body tells.
+    match answer.status {
+        200 | 500 => {}
+        401 => return Err(Error::NotAuthenticated),
+        status => return Err(Error::Status { method: R::METHOD, status }),
+    }
+    match decode_response::<R>(&answer.body) {
+        Ok(response) if R::lost_session(&response) => Err(Error::NotAuthenticated),
+        Ok(response) => Ok(response),
+        Err(super::soap::SoapError::Decode(_)) if answer.status == 500 => {
+            Err(Error::Status { method: R::METHOD, status: 500 })
+        }
+        Err(error) => Err(Error::from_soap(R::METHOD, error)),
+    }
+}
+
+/// About `pause`: between half of it and all of it, so that many clients do not retry in step.
+pub(super) fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + fastrand::f64() / 2.0)
+}

@@ -1,0 +1,156 @@
+//! How a vCenter's certificate is checked: CA, thumbprint, or not at all.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use super::Error;
+use crate::config::{Thumbprint, Tls};
+
+/// Builds the TLS configuration for one vCenter; reads the CA files.
+pub(super) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|e| Error::Tls(e.to_string()))?;
+    let verifier: Arc<dyn ServerCertVerifier> = if tls.insecure {
+        Arc::new(Pinned { provider, chain: None, pin: None, insecure: true })
+    } else {
+        let roots = roots(tls)?;
+        // With a pin and no CA at all the chain can never verify; the pin alone decides then.
+        let chain = if roots.is_empty() {
+            None
+        } else {
+            let built =
+                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
+            Some(built.map_err(|e| Error::Tls(e.to_string()))?)
+        };
+        if chain.is_none() && tls.thumbprint.is_none() {
+            return Err(Error::Tls(
+                "there is no CA certificate to trust: neither caFile, nor thumbprint, nor system certificates"
+                    .to_owned(),
+            ));
+        }
+        Arc::new(Pinned { provider, chain, pin: tls.thumbprint, insecure: false })
+    };
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
+
+fn roots(tls: &Tls) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    if tls.ca_files.is_empty() {
+        // What cannot be read among the system's certificates is not ours to judge.
+        for certificate in rustls_native_certs::load_native_certs().certs {
+            let _ = roots.add(certificate);
+        }
+        return Ok(roots);
+    }
+    for path in &tls.ca_files {
+        let bad = |what: String| Error::Tls(format!("caFile {}: {what}", path.display()));
+        let certificates: Vec<CertificateDer<'_>> = CertificateDer::pem_file_iter(path)
+            .and_then(Iterator::collect)
+            .map_err(|e| bad(format!("expected certificates in PEM form: {e}")))?;
+        if certificates.is_empty() {
+            return Err(bad("it contains no certificate (expected -----BEGIN CERTIFICATE-----)".to_owned()));
+        }
+        for certificate in certificates {
+            roots.add(certificate).map_err(|e| bad(format!("not usable as a CA: {e}")))?;
+        }
+    }
+    Ok(roots)
+}
+
+/// Chain and name first; only when they fail, the digest of the leaf. No match fails closed.
+#[derive(Debug)]
+struct Pinned {
+    provider: Arc<CryptoProvider>,
+    chain: Option<Arc<WebPkiServerVerifier>>,
+    pin: Option<Thumbprint>,
+    /// Anything is accepted.
+    insecure: bool,
+}
+
+impl Pinned {
+    fn matches(pin: &Thumbprint, leaf: &CertificateDer<'_>) -> bool {
+        match pin {
+            Thumbprint::Sha1(expected) => {
+                digest(&SHA1_FOR_LEGACY_USE_ONLY, leaf).as_ref() == expected.as_slice()
+            }
+            Thumbprint::Sha256(expected) => digest(&SHA256, leaf).as_ref() == expected.as_slice(),
+        }
+    }
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if self.insecure {
+            return Ok(ServerCertVerified::assertion());
+        }
+        let chain = match &self.chain {
+            Some(chain) => chain.verify_server_cert(leaf, intermediates, name, ocsp, now),
+            None => Err(rustls::Error::General("no CA to verify with".to_owned())),
+        };
+        match (chain, &self.pin) {
+            (Ok(verified), _) => Ok(verified),
+            (Err(_), Some(pin)) if Self::matches(pin, leaf) => Ok(ServerCertVerified::assertion()),
+            (Err(reason), pin) => Err(rustls::Error::General(refusal(&reason, pin.is_some(), leaf))),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Marks our own text inside the error chain of the HTTP library.
+pub(super) const REFUSED: &str = "the certificate is refused";
+
+/// Says what was seen and what to put into the configuration after checking it.
+fn refusal(reason: &rustls::Error, pinned: bool, leaf: &CertificateDer<'_>) -> String {
+    let mut fingerprint = String::new();
+    for (i, byte) in digest(&SHA256, leaf).as_ref().iter().enumerate() {
+        let separator = if i == 0 { "" } else { ":" };
+        let _ = write!(fingerprint, "{separator}{byte:02X}");
+    }
+    let reason = match reason {
+        rustls::Error::InvalidCertificate(e) => format!("{e}"),
+        other => other.to_string(),
+    };
+    let pin = if pinned { "it does not match the configured thumbprint either; " } else { "" };
+    format!(
+        "{REFUSED}: {reason}; {pin}its SHA-256 thumbprint is {fingerprint} - either set caFile to the CA \
+         that signed it, or, after comparing it with the server's, set thumbprint to this value"
+    )
+}

@@ -1,0 +1,199 @@
+//! HTTP to one vCenter: bytes out, bytes in, a deadline on each exchange.
+
+use std::error::Error as _;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, SET_COOKIE};
+
+use super::{Error, tls};
+use crate::config::Vcenter;
+
+/// A vCenter on the same continent accepts a connection in well under a second.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// vCenter closes idle connections after a minute or two; ours go first.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// Bytes of one answer at most: a page of 500 VMs takes about 1 MB.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// The cookie that carries the session.
+const SESSION_COOKIE: &str = "vmware_soap_session";
+
+/// Where a vCenter is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    host: String,
+    port: u16,
+}
+
+impl Endpoint {
+    /// The address that the configuration gives.
+    pub fn new(vcenter: &Vcenter) -> Self {
+        Self { host: vcenter.server.clone(), port: vcenter.port }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if matches!(self.host.parse(), Ok(IpAddr::V6(_))) {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// One HTTP exchange's outcome.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The status code.
+    pub(super) status: u16,
+    /// The body, which is UTF-8 in all services used.
+    pub(super) body: String,
+    /// The session cookie, if one was set: `name=value`, exactly as received.
+    pub(super) cookie: Option<String>,
+}
+
+/// A connection pool to one vCenter.
+#[derive(Debug)]
+pub(super) struct Transport {
+    client: reqwest::Client,
+    endpoint: Endpoint,
+}
+
+impl Transport {
+    /// Reads the CA files and builds the pool; connects to nothing yet.
+    pub(super) fn new(vcenter: &Vcenter) -> Result<Self, Error> {
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::client_config(&vcenter.tls)?)
+            .http1_only()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            // Names the client in vCenter's session list and audit log.
+            .user_agent(concat!("vsphere-cloud/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|e| Error::Tls(innermost(&e)))?;
+        Ok(Self { client, endpoint: Endpoint::new(vcenter) })
+    }
+
+    /// Where this goes.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Sends a SOAP message and reads the whole answer.
+    pub(super) async fn post(
+        &self,
+        method: &'static str,
+        path: &str,
+        soap_action: &str,
+        cookie: Option<&str>,
+        body: String,
+        deadline: Duration,
+    ) -> Result<Answer, Error> {
+        let mut request = self
+            .client
+            .post(format!("https://{}{path}", self.endpoint))
+            .header(CONTENT_TYPE, "text/xml; charset=\"utf-8\"")
+            .header("SOAPAction", soap_action)
+            .body(body);
+        if let Some(cookie) = cookie {
+            request = request.header(COOKIE, cookie);
+        }
+        self.exchange(method, request, deadline).await
+    }
+
+    /// Fetches a document that needs no session.
+    pub(super) async fn get(
+        &self,
+        method: &'static str,
+        path: &str,
+        deadline: Duration,
+    ) -> Result<Answer, Error> {
+        let request = self.client.get(format!("https://{}{path}", self.endpoint));
+        self.exchange(method, request, deadline).await
+    }
+
+    async fn exchange(
+        &self,
+        method: &'static str,
+        request: reqwest::RequestBuilder,
+        deadline: Duration,
+    ) -> Result<Answer, Error> {
+        let exchange = async {
+            let mut response = request.send().await.map_err(|e| self.classify(&e))?;
+            let status = response.status().as_u16();
+            let cookie = session_cookie(response.headers());
+            let mut body = Vec::new();
+            while let Some(chunk) = response.chunk().await.map_err(|e| self.classify(&e))? {
+                if body.len() + chunk.len() > MAX_ANSWER {
+                    return Err(Error::Unreachable(format!(
+                        "{}: the answer to {method} is larger than {MAX_ANSWER} bytes",
+                        self.endpoint
+                    )));
+                }
+                body.extend_from_slice(&chunk);
+            }
+            let body = String::from_utf8(body)
+                .map_err(|_| Error::Unreachable(format!("{}: the answer is not UTF-8", self.endpoint)))?;
+            Ok(Answer { status, body, cookie })
+        };
+        tokio::time::timeout(deadline, exchange)
+            .await
+            .unwrap_or(Err(Error::Timeout { method, seconds: deadline.as_secs() }))
+    }
+
+    fn classify(&self, error: &reqwest::Error) -> Error {
+        let cause = innermost(error);
+        if let Some(start) = cause.find(tls::REFUSED) {
+            return Error::Tls(format!("{}: {}", self.endpoint, &cause[start..]));
+        }
+        let mut source = error.source();
+        while let Some(inner) = source {
+            if inner.is::<rustls::Error>() {
+                return Error::Tls(format!("{}: TLS failed: {cause}", self.endpoint));
+            }
+            source = inner.source();
+        }
+        let what = if error.is_connect() { "cannot connect" } else { "the connection broke" };
+        Error::Unreachable(format!("{}: {what}: {cause}", self.endpoint))
+    }
+}
+
+/// The text of the first cause; the ones around it only repeat the URL.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// Kept by hand and sent back as it came: vCenter quotes the value, and a cookie jar would not.
+fn session_cookie(headers: &HeaderMap) -> Option<String> {
+    headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()).find_map(|value| {
+        let pair = value.split(';').next()?.trim();
+        let (name, content) = pair.split_once('=')?;
+        (name.trim() == SESSION_COOKIE && !content.is_empty()).then(|| pair.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cookie_is_sent_back_as_it_came() {
+        let mut headers = HeaderMap::new();
+        headers.append(SET_COOKIE, "other=1; Path=/".parse().unwrap());
+        headers.append(SET_COOKIE, "vmware_soap_session=\"0a1b\"; Path=/; HttpOnly; Secure".parse().unwrap());
+        assert_eq!(session_cookie(&headers).as_deref(), Some("vmware_soap_session=\"0a1b\""));
+        headers.clear();
+        headers.append(SET_COOKIE, "vmware_soap_session=; Max-Age=0".parse().unwrap());
+        assert_eq!(session_cookie(&headers), None);
+    }
+}
