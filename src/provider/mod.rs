@@ -1,8 +1,12 @@
 //! The cloud interfaces implemented on vSphere.
 
 mod addresses;
+mod identify;
 mod instance_type;
+mod instances;
 mod ip;
+mod resolver;
+mod roster;
 mod static_addresses;
 
 #[cfg(test)]
@@ -10,3 +14,4 @@ mod fixtures;
 
 pub use addresses::select;
 pub use instance_type::instance_type;
+pub use instances::{VcenterHandle, VsphereInstances};

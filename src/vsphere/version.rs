@@ -66,10 +66,10 @@ mod tests {
 
     fn document(versions: &[&str]) -> String {
         let (newest, prior) = versions.split_first().unwrap();
-        let prior: String = prior.iter().map(|v| format!("<version>{v}</version>")).collect();
+        let prior = prior.join("</version><version>");
         format!(
             "<?xml version=\"1.0\"?><namespaces version=\"1.0\"><namespace><name>urn:vim25</name>\
-             <version>{newest}</version><priorVersions>{prior}</priorVersions></namespace></namespaces>"
+             <version>{newest}</version><priorVersions><version>{prior}</version></priorVersions></namespace></namespaces>"
         )
     }
 

@@ -237,7 +237,8 @@ impl Worker<'_> {
     async fn join(&self, vms: Vec<MoRef>) -> Result<(), Error> {
         let new: Vec<MoRef> = {
             let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-            vms.into_iter().filter(|vm| members.insert(vm.clone())).collect()
+            // A member that left the view by itself is no longer in the store.
+            vms.into_iter().filter(|vm| members.insert(vm.clone()) || self.store.vm(vm).is_none()).collect()
         };
         if !new.is_empty() {
             let read = self.read(&new);

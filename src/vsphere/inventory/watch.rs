@@ -4,8 +4,8 @@
 //! when it is changed; vCenter does not. All filters are made before the first wait: vcsim never
 //! reports what a filter that is made later finds at first.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -59,16 +59,19 @@ const EVENT_PROPERTIES: &[PropertySpec] =
 #[derive(Debug)]
 pub(super) struct Watch {
     collector: MoRef,
-    shards: Mutex<Vec<Shard>>,
+    shards: Mutex<Shards>,
     /// Tells of machines that appear; absent where the account may not read events.
     arrivals: Option<MoRef>,
     last_change: Mutex<Instant>,
 }
 
-#[derive(Debug)]
-struct Shard {
-    view: MoRef,
-    members: Vec<MoRef>,
+/// Which machine is in which view.
+#[derive(Debug, Default)]
+struct Shards {
+    views: Vec<MoRef>,
+    /// How many members each view has.
+    sizes: Vec<usize>,
+    members: HashMap<MoRef, usize>,
 }
 
 /// What becomes of a machine's membership.
@@ -89,7 +92,7 @@ impl Watch {
         let content = connection.content();
         let collector =
             connection.call(&CreatePropertyCollector { collector: &content.property_collector }).await?;
-        let mut shards = Vec::with_capacity(SHARDS);
+        let mut shards = Shards::default();
         for _ in 0..SHARDS {
             // Empty at first: a list with a machine that is gone would be refused as a whole.
             let view = connection
@@ -97,7 +100,8 @@ impl Watch {
                 .await?;
             let spec = FilterSpec::of_view(view.clone(), VM_PROPERTIES);
             connection.call(&CreateFilter { collector: &collector, spec }).await?;
-            shards.push(Shard { view, members: Vec::new() });
+            shards.views.push(view);
+            shards.sizes.push(0);
         }
         let arrivals = Self::watch_arrivals(connection, &collector).await?;
         let this =
@@ -149,27 +153,8 @@ impl Watch {
         Ok(gone)
     }
 
-    /// New machines go where there are fewest; updates the books.
     fn distribute(&self, add: Vec<MoRef>, remove: &[MoRef]) -> Vec<(MoRef, ShardChange)> {
-        let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut changes: Vec<ShardChange> = shards.iter().map(|_| ShardChange::default()).collect();
-        for (shard, change) in shards.iter_mut().zip(&mut changes) {
-            let (leaving, staying) = shard.members.drain(..).partition(|member| remove.contains(member));
-            shard.members = staying;
-            change.remove = leaving;
-        }
-        // A few machines go into one view, many are spread evenly.
-        let spread = add.len() >= SHARDS * 8;
-        let smallest =
-            |shards: &[Shard]| (0..shards.len()).min_by_key(|&i| shards[i].members.len()).unwrap_or_default();
-        let one = smallest(&shards);
-        for member in add {
-            let i = if spread { smallest(&shards) } else { one };
-            shards[i].members.push(member.clone());
-            changes[i].add.push(member);
-        }
-        let views = shards.iter().map(|shard| shard.view.clone());
-        views.zip(changes).filter(|(_, c)| !c.add.is_empty() || !c.remove.is_empty()).collect()
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner).distribute(add, remove)
     }
 
     /// Takes changes from vCenter into the store for as long as the session lives.
@@ -212,6 +197,39 @@ impl Watch {
     /// Something happened, or is about to.
     pub(super) fn touch(&self) {
         *self.last_change.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+impl Shards {
+    /// New machines go where there are fewest; updates the books.
+    fn distribute(&mut self, add: Vec<MoRef>, remove: &[MoRef]) -> Vec<(MoRef, ShardChange)> {
+        let mut changes: Vec<ShardChange> = self.views.iter().map(|_| ShardChange::default()).collect();
+        for member in remove {
+            if let Some(i) = self.members.remove(member) {
+                self.sizes[i] -= 1;
+                changes[i].remove.push(member.clone());
+            }
+        }
+        // A few machines go into one view, many are spread evenly.
+        let spread = add.len() >= self.views.len() * 8;
+        let mut smallest = self.smallest();
+        for member in add {
+            if spread {
+                smallest = self.smallest();
+            }
+            // One that left by itself is still in the books; its place is kept.
+            let i = *self.members.entry(member.clone()).or_insert_with(|| {
+                self.sizes[smallest] += 1;
+                smallest
+            });
+            changes[i].add.push(member);
+        }
+        let changed = self.views.iter().cloned().zip(changes);
+        changed.filter(|(_, c)| !c.add.is_empty() || !c.remove.is_empty()).collect()
+    }
+
+    fn smallest(&self) -> usize {
+        (0..self.sizes.len()).min_by_key(|&i| self.sizes[i]).unwrap_or_default()
     }
 }
 
@@ -258,29 +276,25 @@ mod tests {
         MoRef::new("VirtualMachine", format!("vm-{i}"))
     }
 
-    fn watch() -> Watch {
-        let shards = (0..SHARDS)
-            .map(|i| Shard { view: MoRef::new("ListView", format!("view-{i}")), members: Vec::new() })
-            .collect();
-        Watch {
-            collector: MoRef::new("PropertyCollector", "c"),
-            shards: Mutex::new(shards),
-            arrivals: None,
-            last_change: Mutex::new(Instant::now()),
-        }
+    fn shards() -> Shards {
+        let views = (0..SHARDS).map(|i| MoRef::new("ListView", format!("view-{i}"))).collect();
+        Shards { views, sizes: vec![0; SHARDS], members: HashMap::new() }
     }
 
     #[test]
     fn many_machines_are_spread_evenly_and_a_few_share_one_request() {
-        let watch = watch();
-        let changes = watch.distribute((0..100).map(moref).collect(), &[]);
+        let mut shards = shards();
+        let changes = shards.distribute((0..100).map(moref).collect(), &[]);
         let sizes: Vec<usize> = changes.iter().map(|(_, change)| change.add.len()).collect();
         assert_eq!(sizes, [25; SHARDS]);
-        let changes = watch.distribute((100..105).map(moref).collect(), &[]);
+        let changes = shards.distribute((100..105).map(moref).collect(), &[]);
         assert_eq!(changes.len(), 1);
-        let changes = watch.distribute(Vec::new(), &[moref(0), moref(102)]);
+        let changes = shards.distribute(Vec::new(), &[moref(0), moref(102)]);
         let removed: usize = changes.iter().map(|(_, change)| change.remove.len()).sum();
         assert_eq!(removed, 2);
+        let again = shards.distribute(vec![moref(5)], &[]);
+        assert_eq!(again[0].1.add.len(), 1, "one that left by itself is added again");
+        assert_eq!(shards.sizes.iter().sum::<usize>(), 103, "but counted once");
     }
 
     #[test]

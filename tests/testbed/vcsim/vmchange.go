@@ -93,14 +93,28 @@ func (r *record) setGuest(c *changes) {
 }
 
 // withNICs replaces the network cards among the devices.
-func withNICs(devices []types.BaseVirtualDevice, g *guest) []types.BaseVirtualDevice {
+func withNICs(devices, cards []types.BaseVirtualDevice) []types.BaseVirtualDevice {
 	var out []types.BaseVirtualDevice
 	for _, d := range devices {
 		if _, ok := d.(types.BaseVirtualEthernetCard); !ok {
 			out = append(out, d)
 		}
 	}
-	return append(out, g.devices()...)
+	return append(out, cards...)
+}
+
+// networkRefs are the networks the cards among the devices are on.
+func networkRefs(devices []types.BaseVirtualDevice) []types.ManagedObjectReference {
+	var out []types.ManagedObjectReference
+	for _, d := range devices {
+		if _, ok := d.(types.BaseVirtualEthernetCard); !ok {
+			continue
+		}
+		if b, ok := d.GetVirtualDevice().Backing.(*types.VirtualEthernetCardNetworkBackingInfo); ok && !slices.Contains(out, *b.Network) {
+			out = append(out, *b.Network)
+		}
+	}
+	return out
 }
 
 // mergeExtraConfig applies the changes to a copy; nil and "" remove a key.
@@ -179,7 +193,9 @@ func (v *VMs) Patch(name string, p *VMSpec) (VMInfo, error) {
 	}
 	if p.NICs != nil {
 		r.guest.nics = nicsOf(*p.NICs, cfg.Uuid, r.guest.nics)
-		c = append(c, types.PropertyChange{Name: "config.hardware.device", Val: withNICs(cfg.Hardware.Device, &r.guest)})
+		devices := withNICs(cfg.Hardware.Device, r.guest.devices(v.networks(v.sim.datacenterOf(vm.Self))))
+		c = append(c, types.PropertyChange{Name: "config.hardware.device", Val: devices})
+		c.set("network", vm.Network, networkRefs(devices))
 	}
 	if len(c) > before {
 		now := time.Now()

@@ -167,7 +167,7 @@ func (v *VMs) Create(req *CreateRequest) ([]VMInfo, error) {
 	v.sim.quietly(func() []*simulator.VirtualMachine {
 		made := make([]*simulator.VirtualMachine, len(specs))
 		for i := range specs {
-			r := v.build(&specs[i])
+			r := v.build(&specs[i], sites[i].dc)
 			v.insert(r, sites[i])
 			made[i] = r.vm
 			infos = append(infos, v.info(r))
@@ -207,7 +207,7 @@ func (v *VMs) address() string {
 }
 
 // build makes the machine itself, not yet in the inventory.
-func (v *VMs) build(spec *VMSpec) *record {
+func (v *VMs) build(spec *VMSpec, dc *simulator.Datacenter) *record {
 	vm := &simulator.VirtualMachine{VirtualMachine: deepCopy(v.template), DataSets: make(map[string]*simulator.DataSet)}
 	name := *spec.Name
 	id := v.unique(name)
@@ -236,8 +236,9 @@ func (v *VMs) build(spec *VMSpec) *record {
 		nics[0].Addresses = []string{v.address()}
 	}
 	r.guest.nics = nicsOf(nics, cfg.Uuid, nil)
-	cfg.Hardware.Device = withNICs(cfg.Hardware.Device, &r.guest)
-	sum.NumEthernetCards = int32(len(r.guest.devices()))
+	cards := r.guest.devices(v.networks(dc))
+	cfg.Hardware.Device = withNICs(cfg.Hardware.Device, cards)
+	sum.NumEthernetCards = int32(len(cards))
 
 	vm.Runtime.PowerState = types.VirtualMachinePowerState(or(spec.Power, "poweredOn"))
 	vm.Runtime.ConnectionState = types.VirtualMachineConnectionState(or(spec.ConnectionState, "connected"))
@@ -261,16 +262,7 @@ func (v *VMs) insert(r *record, at site) {
 	vm.Datastore = at.dc.Datastore[:1:1]
 	ds := reg.Get(vm.Datastore[0]).(*simulator.Datastore)
 	v.files(vm, ds)
-	vm.Network = nil
-	for _, n := range at.dc.Network {
-		if e, ok := reg.Get(n).(*mo.Network); ok {
-			for _, c := range r.guest.nics {
-				if c.network == e.Name && simulator.FindReference(vm.Network, n) == nil {
-					vm.Network = append(vm.Network, n)
-				}
-			}
-		}
-	}
+	vm.Network = networkRefs(vm.Config.Hardware.Device)
 	// The folder first: views look for the object below their container.
 	at.folder.ChildEntity = append(at.folder.ChildEntity, vm.Self)
 	reg.PutEntity(at.folder, vm)
@@ -292,6 +284,23 @@ func (v *VMs) place(vm *simulator.VirtualMachine, h *simulator.HostSystem) {
 	h.Vm = append(h.Vm, vm.Self)
 	if p, ok := v.sim.ctx.Map.Get(pool).(*simulator.ResourcePool); ok {
 		p.Vm = append(p.Vm, vm.Self)
+	}
+}
+
+// networks finds networks of a datacenter by name. An unknown name gets some
+// network: the simulator wants a reference behind every card.
+func (v *VMs) networks(dc *simulator.Datacenter) func(string) types.ManagedObjectReference {
+	return func(name string) types.ManagedObjectReference {
+		var some types.ManagedObjectReference
+		for _, ref := range dc.Network {
+			if n, ok := v.sim.ctx.Map.Get(ref).(*mo.Network); ok {
+				if n.Name == name {
+					return ref
+				}
+				some = ref
+			}
+		}
+		return some
 	}
 }
 

@@ -187,7 +187,7 @@ func (g *guest) net() []types.GuestNicInfo {
 
 // devices are the virtual network cards behind the adapters. Interfaces the
 // guest made itself (bridges, tunnels) report no device.
-func (g *guest) devices() []types.BaseVirtualDevice {
+func (g *guest) devices(network func(name string) types.ManagedObjectReference) []types.BaseVirtualDevice {
 	var out []types.BaseVirtualDevice
 	for i, n := range g.nics {
 		if n.device < 4000 {
@@ -196,7 +196,9 @@ func (g *guest) devices() []types.BaseVirtualDevice {
 		d := &types.VirtualVmxnet3{}
 		d.Key = n.device
 		d.DeviceInfo = &types.Description{Label: fmt.Sprintf("Network adapter %d", i+1), Summary: n.network}
+		ref := network(n.network)
 		d.Backing = &types.VirtualEthernetCardNetworkBackingInfo{
+			Network:                        &ref,
 			VirtualDeviceDeviceBackingInfo: types.VirtualDeviceDeviceBackingInfo{DeviceName: n.network},
 		}
 		d.Connectable = &types.VirtualDeviceConnectInfo{StartConnected: true, AllowGuestControl: true, Connected: n.connected, Status: "ok"}

@@ -1,0 +1,135 @@
+//! [`Instances`] on vSphere.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use tokio::sync::{broadcast, mpsc};
+
+use super::identify::Machine;
+use super::resolver::{self, Message};
+use super::roster::{Roster, State};
+use super::{addresses, instance_type};
+use crate::cloud::{Instance, InstanceError, Instances, NodeIdentity, ProviderId};
+use crate::config::{IpFamily, Nodes};
+use crate::vsphere::inventory::{Inventory, Vm};
+
+/// Changes that a slow reader may lag behind before it gets every Node's name instead.
+const CHANGES_KEPT: usize = 16_384;
+
+/// One vCenter as the provider uses it.
+#[derive(Clone, Debug)]
+pub struct VcenterHandle {
+    /// Its key in the configuration.
+    pub id: String,
+    /// Its machines.
+    pub inventory: Inventory,
+    /// `datacenters` of the configuration, for messages.
+    pub datacenters: Vec<String>,
+    /// The address families wanted of its machines.
+    pub ip_families: Vec<IpFamily>,
+}
+
+impl VcenterHandle {
+    /// `vm-12 (node-1) in vCenter vc.example.org`
+    pub(super) fn locate(&self, vm: &Vm) -> String {
+        format!("{} ({}) in vCenter {}", vm.moref.id, vm.name, self.inventory.endpoint())
+    }
+}
+
+/// The machines of all configured vCenters.
+#[derive(Clone, Debug)]
+pub struct VsphereInstances {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) vcenters: Vec<VcenterHandle>,
+    pub(super) roster: Roster,
+    pub(super) changes: broadcast::Sender<String>,
+    nodes: Nodes,
+    inbox: mpsc::UnboundedSender<Message>,
+}
+
+impl VsphereInstances {
+    /// Starts looking after Nodes; `nodes` tells which addresses are meant.
+    pub fn start(vcenters: Vec<VcenterHandle>, nodes: Nodes) -> Self {
+        let (inbox, messages) = mpsc::unbounded_channel();
+        let (changes, _) = broadcast::channel(CHANGES_KEPT);
+        let roster = Roster::default();
+        let shared = Arc::new(Shared { vcenters, roster, changes, nodes, inbox });
+        resolver::start(&shared, messages);
+        Self { shared }
+    }
+
+    fn instance_of(&self, machine: &Machine) -> Result<Instance, InstanceError> {
+        let vcenter = &self.shared.vcenters[machine.vcenter];
+        let vm = vcenter.inventory.store().vm(&machine.moref).ok_or_else(|| {
+            InstanceError::Unknown(format!(
+                "{} is not visible in vCenter {} any longer; looking for it again",
+                machine.moref.id,
+                vcenter.inventory.endpoint()
+            ))
+        })?;
+        let location = vcenter.locate(&vm);
+        let bios_uuid = vm.bios_uuid.ok_or_else(|| {
+            InstanceError::NotFound(format!(
+                "{location} has no BIOS uuid (config.uuid) yet; waiting for vCenter to assign it"
+            ))
+        })?;
+        Ok(Instance {
+            provider_id: ProviderId::new(bios_uuid),
+            instance_type: instance_type::instance_type(&vm),
+            host_name: vm.host_name.clone(),
+            addresses: addresses::select(&vm, &vcenter.ip_families, &self.shared.nodes),
+            location,
+        })
+    }
+}
+
+impl Instances for VsphereInstances {
+    async fn instance(&self, node: &NodeIdentity) -> Result<Instance, InstanceError> {
+        loop {
+            let (mut state, search) = self.shared.roster.follow(node);
+            if search {
+                // The resolver ends with the process only.
+                let _ = self.shared.inbox.send(Message::Look(node.name.clone()));
+            }
+            let known = state.wait_for(|state| *state != State::Looking).await.map(|state| state.clone());
+            return match known {
+                Ok(State::Bound(machine)) => self.instance_of(&machine),
+                Ok(State::Failed(error)) => Err(error),
+                // Forgotten or replaced meanwhile: ask again.
+                Ok(State::Looking) | Err(_) => continue,
+            };
+        }
+    }
+
+    fn changes(&self) -> BoxStream<'static, String> {
+        let receiver = self.shared.changes.subscribe();
+        let shared = self.shared.clone();
+        stream::unfold(
+            (receiver, VecDeque::new(), shared),
+            |(mut receiver, mut backlog, shared)| async move {
+                if backlog.is_empty() {
+                    match receiver.recv().await {
+                        Ok(name) => backlog.push_back(name),
+                        // Too slow for single names: everything may have changed.
+                        Err(broadcast::error::RecvError::Lagged(_)) => backlog.extend(shared.roster.names()),
+                        Err(broadcast::error::RecvError::Closed) => return None,
+                    }
+                }
+                let next = backlog.pop_front();
+                Some((next, (receiver, backlog, shared)))
+            },
+        )
+        .filter_map(std::future::ready)
+        .boxed()
+    }
+
+    fn forget(&self, node_name: &str) {
+        let _ = self.shared.inbox.send(Message::Forget(node_name.to_owned()));
+    }
+}

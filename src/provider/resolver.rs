@@ -1,0 +1,462 @@
+//! Looks for the machines of Nodes: in batches, in all vCenters side by side, again and again
+//! until each is found.
+//!
+//! One task does it all, so that there is nothing to lock and every decision has one place. Per
+//! vCenter at most one question is under way; Nodes that come meanwhile make up the next.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+use super::identify::{Answer, Machine, Match, Verdict, identify};
+use super::instances::{Shared, VcenterHandle};
+use super::roster::State;
+use crate::cloud::{InstanceError, NodeIdentity, ProviderId, ProviderIdError, parse_uuid};
+use crate::vsphere::inventory::{Change, Health, Hit, Query, Scope};
+
+/// How long the first of a few Nodes waits for company.
+const GATHER_FEW: Duration = Duration::from_millis(5);
+
+/// Above so many waiting Nodes it is a crowd (a start, a scale-up) …
+const CROWD: usize = 3;
+
+/// … which is complete when nobody came for so long: lists of Nodes arrive page by page …
+const GATHER_CROWD: Duration = Duration::from_millis(60);
+
+/// … but nobody waits longer than this.
+const GATHER_LONGEST: Duration = Duration::from_secs(1);
+
+/// How long a machine that one vCenter found waits for the others to say that they have none.
+const OTHERS_GRACE: Duration = Duration::from_secs(1);
+
+/// Nodes without a machine are looked for after this, together; doubled each time …
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// … up to this.
+const LONGEST_RETRY: Duration = Duration::from_mins(5);
+
+/// After a sign that something appeared: others may follow at once.
+const NEWS_PAUSE: Duration = Duration::from_millis(20);
+
+/// What the resolver is told.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// A Node is new, or says something else of itself.
+    Look(String),
+    /// A Node is gone.
+    Forget(String),
+}
+
+/// What vCenter `0` says: hits per Node, in the order asked.
+type Asked = (usize, Vec<String>, Result<Vec<Vec<Hit>>, String>);
+
+/// Starts the task; it ends when the provider is dropped.
+pub(super) fn start(shared: &Arc<Shared>, inbox: mpsc::UnboundedReceiver<Message>) {
+    let news = FuturesUnordered::new();
+    for (vcenter, handle) in shared.vcenters.iter().enumerate() {
+        news.push(next_news(vcenter, handle.inventory.changes()));
+    }
+    let resolver = Resolver {
+        shared: Arc::downgrade(shared),
+        inbox,
+        news,
+        asking: FuturesUnordered::new(),
+        busy: vec![false; shared.vcenters.len()],
+        searches: HashMap::new(),
+        gathering: None,
+        retry_at: None,
+        retry_pause: FIRST_RETRY,
+    };
+    tokio::spawn(resolver.run());
+}
+
+type News = (usize, Result<Change, broadcast::error::RecvError>, broadcast::Receiver<Change>);
+
+fn next_news(vcenter: usize, mut changes: broadcast::Receiver<Change>) -> BoxFuture<'static, News> {
+    Box::pin(async move { (vcenter, changes.recv().await, changes) })
+}
+
+struct Resolver {
+    shared: Weak<Shared>,
+    inbox: mpsc::UnboundedReceiver<Message>,
+    news: FuturesUnordered<BoxFuture<'static, News>>,
+    asking: FuturesUnordered<BoxFuture<'static, Asked>>,
+    /// Per vCenter, whether a question is under way.
+    busy: Vec<bool>,
+    /// The Nodes without a certain machine.
+    searches: HashMap<String, Search>,
+    /// Since when Nodes gather, and when the last one came.
+    gathering: Option<(Instant, Instant)>,
+    retry_at: Option<Instant>,
+    retry_pause: Duration,
+}
+
+/// The search for one Node's machine.
+struct Search {
+    query: Query,
+    /// Per vCenter.
+    answers: Vec<Answer>,
+    /// Per vCenter, whether it is to be asked (again).
+    to_ask: Vec<bool>,
+    /// When others are waited for no longer.
+    grace: Option<Instant>,
+    /// Machines that match but are in other datacenters; for the message.
+    outside: Vec<String>,
+}
+
+impl Resolver {
+    async fn run(mut self) {
+        loop {
+            let wake_at = self.next_wake();
+            let timer = async {
+                match wake_at {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                message = self.inbox.recv() => match message {
+                    Some(message) => self.receive(message),
+                    None => return,
+                },
+                Some((vcenter, hits_of, outcome)) = self.asking.next() => self.answered(vcenter, &hits_of, outcome),
+                Some((vcenter, change, receiver)) = self.news.next() => {
+                    if matches!(change, Err(broadcast::error::RecvError::Closed)) {
+                        continue;
+                    }
+                    self.news.push(next_news(vcenter, receiver));
+                    self.hear(vcenter, change.ok());
+                }
+                () = timer => self.tick(),
+            }
+        }
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
+        let graces = self.searches.values().filter_map(|search| search.grace);
+        self.gathered_at().into_iter().chain(self.retry_at).chain(graces).min()
+    }
+
+    /// When the Nodes that gather have waited long enough.
+    fn gathered_at(&self) -> Option<Instant> {
+        let (first, last) = self.gathering?;
+        let waiting = self.searches.values().filter(|search| search.to_ask.contains(&true)).count();
+        let pause = if waiting > CROWD { GATHER_CROWD } else { GATHER_FEW };
+        Some((last + pause).min(first + GATHER_LONGEST))
+    }
+
+    fn receive(&mut self, message: Message) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        match message {
+            Message::Look(name) => {
+                let Some(identity) = shared.roster.identity(&name) else { return };
+                match query(&identity) {
+                    Ok(query) => {
+                        let vcenters = shared.vcenters.len();
+                        let search = Search {
+                            query,
+                            answers: vec![Answer::Pending; vcenters],
+                            to_ask: vec![true; vcenters],
+                            grace: None,
+                            outside: Vec::new(),
+                        };
+                        self.searches.insert(name, search);
+                        let now = Instant::now();
+                        let first = self.gathering.map_or(now, |(first, _)| first);
+                        self.gathering = Some((first, now));
+                    }
+                    Err(error) => {
+                        self.searches.remove(&name);
+                        publish(&shared, &name, &State::Failed(error));
+                    }
+                }
+            }
+            Message::Forget(name) => {
+                self.searches.remove(&name);
+                if let Some(machine) = shared.roster.remove(&name) {
+                    shared.vcenters[machine.vcenter].inventory.leave(vec![machine.moref]);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, vcenter: usize, change: Option<Change>) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        match change {
+            Some(Change::Vm(moref)) => {
+                let machine = Machine { vcenter, moref };
+                let nodes = shared.roster.on(&machine);
+                let visible = shared.vcenters[vcenter].inventory.store().vm(&machine.moref).is_some();
+                for name in &nodes {
+                    if !visible {
+                        self.receive(Message::Look(name.clone()));
+                    }
+                    // Nobody listening is nobody to tell.
+                    let _ = shared.changes.send(name.clone());
+                }
+                // A candidate of a Node that is not certain yet.
+                if nodes.is_empty() && visible && !self.searches.is_empty() {
+                    self.retry_soon(NEWS_PAUSE);
+                }
+            }
+            Some(Change::Appeared) => self.retry_soon(NEWS_PAUSE),
+            Some(Change::Up) => self.retry_soon(Duration::ZERO),
+            // More happened than was kept: everything may be different.
+            None => {
+                for name in shared.roster.in_vcenter(vcenter) {
+                    let _ = shared.changes.send(name);
+                }
+                self.retry_soon(NEWS_PAUSE);
+            }
+        }
+    }
+
+    fn retry_soon(&mut self, pause: Duration) {
+        if !self.searches.is_empty() {
+            let soon = Instant::now() + pause;
+            self.retry_at = Some(self.retry_at.map_or(soon, |at| at.min(soon)));
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        let Some(shared) = self.shared.upgrade() else { return };
+        if self.gathered_at().is_some_and(|at| at <= now) {
+            self.gathering = None;
+        }
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = None;
+            for search in self.searches.values_mut() {
+                for (answer, to_ask) in search.answers.iter().zip(&mut search.to_ask) {
+                    *to_ask |= *answer != Answer::Pending;
+                }
+            }
+        }
+        self.ask(&shared);
+        let overdue: Vec<String> = self
+            .searches
+            .iter()
+            .filter(|(_, search)| search.grace.is_some_and(|at| at <= now))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in overdue {
+            self.judge(&shared, &name, false);
+        }
+    }
+
+    /// Asks every vCenter that is free for the Nodes it is to be asked for.
+    fn ask(&mut self, shared: &Arc<Shared>) {
+        if self.gathering.is_some() {
+            return;
+        }
+        for vcenter in 0..self.busy.len() {
+            let handle = &shared.vcenters[vcenter];
+            // Its first words are "Up" or an error; until then questions gather here.
+            if self.busy[vcenter] || *handle.inventory.health().borrow() == Health::Connecting {
+                if !self.busy[vcenter] && self.searches.values().any(|search| search.to_ask[vcenter]) {
+                    self.retry_after_connecting(vcenter, handle);
+                }
+                continue;
+            }
+            let mut names = Vec::new();
+            let mut queries = Vec::new();
+            for (name, search) in &mut self.searches {
+                if std::mem::take(&mut search.to_ask[vcenter]) {
+                    names.push(name.clone());
+                    queries.push(search.query.clone());
+                }
+            }
+            if !names.is_empty() {
+                debug!(vcenter = %handle.inventory.endpoint(), nodes = names.len(), "looking for machines");
+                self.busy[vcenter] = true;
+                self.asking.push(Box::pin(find(vcenter, handle.clone(), names, queries)));
+            }
+        }
+    }
+
+    /// Comes back when the first connection has succeeded or failed.
+    fn retry_after_connecting(&mut self, vcenter: usize, handle: &VcenterHandle) {
+        self.busy[vcenter] = true;
+        let mut health = handle.inventory.health();
+        self.asking.push(Box::pin(async move {
+            let _ = health.wait_for(|health| *health != Health::Connecting).await;
+            (vcenter, Vec::new(), Ok(Vec::new()))
+        }));
+    }
+
+    fn answered(&mut self, vcenter: usize, names: &[String], outcome: Result<Vec<Vec<Hit>>, String>) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        self.busy[vcenter] = false;
+        match outcome {
+            Ok(hits) => {
+                for (name, hits) in names.iter().zip(hits) {
+                    let (inside, outside) = in_scope(&shared, vcenter, hits);
+                    let Some(search) = self.searches.get_mut(name) else { continue };
+                    search.answers[vcenter] = Answer::Found(inside);
+                    search.outside = outside;
+                }
+            }
+            Err(why) => {
+                for name in names {
+                    let Some(search) = self.searches.get_mut(name) else { continue };
+                    search.answers[vcenter] = Answer::Unknown(why.clone());
+                }
+            }
+        }
+        for name in names {
+            self.judge(&shared, name, true);
+        }
+        self.ask(&shared);
+    }
+
+    fn judge(&mut self, shared: &Shared, name: &str, patient: bool) {
+        let Some(search) = self.searches.get_mut(name) else { return };
+        let verdict = identify(&search.answers, patient, || not_found(shared, search));
+        match verdict {
+            Verdict::Wait { found } => {
+                if found && search.grace.is_none() {
+                    search.grace = Some(Instant::now() + OTHERS_GRACE);
+                }
+            }
+            Verdict::Bound(machine) => {
+                // Those that it is not need not be watched.
+                for answer in &search.answers {
+                    leave_others(shared, answer, &machine);
+                }
+                self.searches.remove(name);
+                publish(shared, name, &State::Bound(machine));
+            }
+            Verdict::Failed(error) => {
+                search.grace = None;
+                if publish(shared, name, &State::Failed(error)) {
+                    // Something new: begin again with short pauses.
+                    self.retry_pause = FIRST_RETRY;
+                }
+                if self.retry_at.is_none() {
+                    self.retry_at = Some(Instant::now() + self.retry_pause);
+                    self.retry_pause = (self.retry_pause * 2).min(LONGEST_RETRY);
+                }
+            }
+        }
+    }
+}
+
+/// Tells the world, if it is news.
+fn publish(shared: &Shared, name: &str, state: &State) -> bool {
+    let news = shared.roster.set(name, state.clone());
+    if news {
+        match state {
+            State::Failed(error) => info!(node = name, %error, "no certain machine"),
+            State::Bound(machine) => debug!(node = name, machine = %machine.moref, "found"),
+            State::Looking => {}
+        }
+        let _ = shared.changes.send(name.to_owned());
+    }
+    news
+}
+
+fn leave_others(shared: &Shared, answer: &Answer, chosen: &Machine) {
+    let Answer::Found(matches) = answer else { return };
+    for other in matches.iter().map(|candidate| &candidate.machine).filter(|other| *other != chosen) {
+        if shared.roster.on(other).is_empty() {
+            shared.vcenters[other.vcenter].inventory.leave(vec![other.moref.clone()]);
+        }
+    }
+}
+
+/// What to look for; an error if the Node is not ours to look for.
+fn query(node: &NodeIdentity) -> Result<Query, InstanceError> {
+    let provider_uuid = match node.provider_id.as_deref().map(ProviderId::parse) {
+        None => None,
+        Some(Ok(id)) => Some(id.uuid()),
+        Some(Err(error @ (ProviderIdError::Foreign { .. } | ProviderIdError::Malformed { .. }))) => {
+            return Err(InstanceError::NotOurs(error.to_string()));
+        }
+    };
+    Ok(Query {
+        provider_uuid,
+        system_uuid: node.system_uuid.as_deref().and_then(parse_uuid),
+        dns_name: node.name.clone(),
+        ips: node.provided_ips.clone(),
+    })
+}
+
+/// Finds machines in one vCenter and begins to watch them, so that they can be judged.
+async fn find(vcenter: usize, handle: VcenterHandle, names: Vec<String>, queries: Vec<Query>) -> Asked {
+    let found = async {
+        let hits = handle.inventory.find(queries).await?;
+        let machines: HashSet<_> = hits.iter().flatten().map(|hit| hit.moref.clone()).collect();
+        if !machines.is_empty() {
+            handle.inventory.join(machines.into_iter().collect()).await?;
+        }
+        Ok(hits)
+    };
+    let outcome = found
+        .await
+        .map_err(|error: crate::vsphere::Error| format!("vCenter {}: {error}", handle.inventory.endpoint()));
+    (vcenter, names, outcome)
+}
+
+/// Parts machines in the configured datacenters from those elsewhere, which are not watched.
+fn in_scope(shared: &Shared, vcenter: usize, hits: Vec<Hit>) -> (Vec<Match>, Vec<String>) {
+    let handle = &shared.vcenters[vcenter];
+    let store = handle.inventory.store();
+    let mut inside = Vec::new();
+    let mut outside = Vec::new();
+    for hit in hits {
+        // One that vanished since it was found is not there.
+        let Some(vm) = store.vm(&hit.moref) else { continue };
+        let location = handle.locate(&vm);
+        let machine = Machine { vcenter, moref: hit.moref };
+        if let Scope::Outside(datacenter) = store.scope_of(&vm) {
+            if shared.roster.on(&machine).is_empty() {
+                handle.inventory.leave(vec![machine.moref]);
+            }
+            outside.push(format!("{location} matches but is in datacenter {datacenter}"));
+        } else {
+            inside.push(Match { machine, by: hit.by, location });
+        }
+    }
+    (inside, outside)
+}
+
+/// Says what was looked for and where, and what usually helps.
+fn not_found(shared: &Shared, search: &Search) -> String {
+    let query = &search.query;
+    let mut what = Vec::new();
+    let uuids: BTreeSet<_> = query.provider_uuid.into_iter().chain(query.system_uuid).collect();
+    for uuid in uuids {
+        what.push(format!("uuid {uuid} (either byte order)"));
+    }
+    what.push(format!("guest host name {:?}", query.dns_name));
+    for ip in &query.ips {
+        what.push(format!("address {ip}"));
+    }
+    let places: Vec<String> = shared
+        .vcenters
+        .iter()
+        .map(|vcenter| {
+            let endpoint = vcenter.inventory.endpoint();
+            if vcenter.datacenters.is_empty() {
+                format!("vCenter {endpoint}")
+            } else {
+                format!("vCenter {endpoint} (datacenters {})", vcenter.datacenters.join(", "))
+            }
+        })
+        .collect();
+    let advice = if search.outside.is_empty() {
+        "if it exists, check that the account has the Read-only role on it and on its folders".to_owned()
+    } else {
+        format!(
+            "{}; add that datacenter to the configuration if the node belongs there",
+            search.outside.join(", ")
+        )
+    };
+    format!("no virtual machine with {} in {}; {advice}", what.join(" or "), places.join(" or "))
+}

@@ -1,0 +1,162 @@
+//! The Nodes that were asked for, and what is known of each: shared by askers and the resolver.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::identify::Machine;
+use crate::cloud::{InstanceError, NodeIdentity};
+
+/// Where the search for a Node's machine stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// The first search is under way.
+    Looking,
+    /// This is it.
+    Bound(Machine),
+    /// No certain answer; it is looked for again.
+    Failed(InstanceError),
+}
+
+/// All Nodes by name.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    nodes: HashMap<String, Entry>,
+    bound: HashMap<Machine, HashSet<String>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    identity: NodeIdentity,
+    state: watch::Sender<State>,
+}
+
+impl Roster {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Follows a Node's state; `true` if the search must begin (anew), because the Node is new or
+    /// says something else of itself than before.
+    pub(super) fn follow(&self, node: &NodeIdentity) -> (watch::Receiver<State>, bool) {
+        let mut inner = self.lock();
+        if let Some(entry) = inner.nodes.get(&node.name)
+            && entry.identity == *node
+        {
+            return (entry.state.subscribe(), false);
+        }
+        let (state, followed) = watch::channel(State::Looking);
+        if let Some(old) = inner.nodes.insert(node.name.clone(), Entry { identity: node.clone(), state })
+            && let State::Bound(machine) = &*old.state.borrow()
+        {
+            inner.unbind(&node.name, machine);
+        }
+        (followed, true)
+    }
+
+    /// What a Node says of itself.
+    pub(super) fn identity(&self, name: &str) -> Option<NodeIdentity> {
+        self.lock().nodes.get(name).map(|entry| entry.identity.clone())
+    }
+
+    /// Sets a Node's state; `true` if it is another than before.
+    pub(super) fn set(&self, name: &str, state: State) -> bool {
+        let mut inner = self.lock();
+        let Some(entry) = inner.nodes.get(name) else { return false };
+        let before = entry.state.send_replace(state.clone());
+        if before == state {
+            return false;
+        }
+        if let State::Bound(machine) = &before {
+            inner.unbind(name, machine);
+        }
+        if let State::Bound(machine) = state {
+            inner.bound.entry(machine).or_default().insert(name.to_owned());
+        }
+        true
+    }
+
+    /// Drops a Node; returns its machine if no other Node has it.
+    pub(super) fn remove(&self, name: &str) -> Option<Machine> {
+        let mut inner = self.lock();
+        let entry = inner.nodes.remove(name)?;
+        let State::Bound(machine) = &*entry.state.borrow() else { return None };
+        inner.unbind(name, machine);
+        (!inner.bound.contains_key(machine)).then(|| machine.clone())
+    }
+
+    /// The Nodes that have this machine.
+    pub(super) fn on(&self, machine: &Machine) -> Vec<String> {
+        self.lock().bound.get(machine).into_iter().flatten().cloned().collect()
+    }
+
+    /// All Nodes that have a machine in this vCenter.
+    pub(super) fn in_vcenter(&self, vcenter: usize) -> Vec<String> {
+        let inner = self.lock();
+        inner
+            .bound
+            .iter()
+            .filter(|(machine, _)| machine.vcenter == vcenter)
+            .flat_map(|(_, n)| n.clone())
+            .collect()
+    }
+
+    /// All names.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.lock().nodes.keys().cloned().collect()
+    }
+}
+
+impl Inner {
+    fn unbind(&mut self, name: &str, machine: &Machine) {
+        if let Some(names) = self.bound.get_mut(machine) {
+            names.remove(name);
+            if names.is_empty() {
+                self.bound.remove(machine);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vsphere::MoRef;
+
+    fn node(name: &str, uuid: &str) -> NodeIdentity {
+        NodeIdentity { name: name.into(), system_uuid: Some(uuid.into()), ..NodeIdentity::default() }
+    }
+
+    fn machine(id: &str) -> Machine {
+        Machine { vcenter: 0, moref: MoRef::new("VirtualMachine", id) }
+    }
+
+    #[test]
+    fn a_search_begins_once_per_identity() {
+        let roster = Roster::default();
+        assert!(roster.follow(&node("n", "a")).1);
+        assert!(!roster.follow(&node("n", "a")).1);
+        assert!(roster.set("n", State::Bound(machine("vm-1"))));
+        assert!(!roster.set("n", State::Bound(machine("vm-1"))), "no news");
+        assert!(roster.follow(&node("n", "b")).1, "another machine under the same name");
+        assert!(roster.on(&machine("vm-1")).is_empty(), "the old machine is not this Node's any longer");
+    }
+
+    #[test]
+    fn a_machine_is_given_up_with_its_last_node() {
+        let roster = Roster::default();
+        for name in ["a", "b"] {
+            let _ = roster.follow(&node(name, name));
+            roster.set(name, State::Bound(machine("vm-1")));
+        }
+        assert_eq!(roster.remove("a"), None);
+        assert_eq!(roster.remove("b"), Some(machine("vm-1")));
+        assert_eq!(roster.remove("b"), None);
+    }
+}
