@@ -5,5 +5,3 @@ mod model;
 pub use model::{
     AddressRule, Config, CredentialSource, IpFamily, Labels, Nodes, SecretRef, Thumbprint, Tls, Vcenter,
 };
-mod secret;
-pub use secret::Credentials;
