@@ -1,7 +1,115 @@
 //! `vsphere.conf`: what the cloud provider is told by its administrator.
+//!
+//! ```text
+//! text ─ dialect ─┬─ yaml_tree ─ yaml ─┬─ raw ─ resolve ─ model::Config
+//!                 └─ gcfg ────── ini ──┘     (values)
+//! ```
+//!
+//! The two halves in the middle know the syntax, `keys` knows the names, `resolve` and `values`
+//! know what they mean. Nothing here does I/O except [`load_file`], and no error or warning holds
+//! the value of a key that may be secret.
 
+mod dialect;
+mod gcfg;
+mod ini;
+mod keys;
 mod model;
+mod nearest;
+mod problem;
+mod raw;
+mod resolve;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod values;
+mod yaml;
+mod yaml_tree;
 
+use std::io;
+use std::path::Path;
+
+pub use dialect::Dialect;
 pub use model::{
     AddressRule, Config, CredentialSource, IpFamily, Labels, Nodes, SecretRef, Thumbprint, Tls, Vcenter,
 };
+pub use problem::{ConfigError, Problem, Severity, Warning};
+pub use secret::{Credentials, CredentialsError, Found};
+
+use problem::Report;
+
+/// How strictly a file is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Warnings are errors: no unknown key, no value without effect.
+    pub strict: bool,
+}
+
+/// A configuration, and what is strange about its file.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What the file says.
+    pub config: Config,
+    /// In the order of the file, as far as they have lines.
+    pub warnings: Vec<Warning>,
+}
+
+const EMPTY: &str =
+    "the file says nothing; expected at least a vCenter (`vcenter:` in YAML, [VirtualCenter \"...\"] in INI)";
+const IN_TREE: &str =
+    "belongs to the provider that was once part of Kubernetes and has no effect here; remove it";
+const NO_EFFECT: &str = "is accepted for compatibility and has no effect";
+
+/// Reads a configuration in either dialect. `file` is what messages call it.
+pub fn load(text: &str, file: &str, options: Options) -> Result<Loaded, ConfigError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut report = Report::new(file);
+    let raw = match Dialect::of(text) {
+        None => return Err(ConfigError::whole_file(file, EMPTY)),
+        Some(Dialect::Yaml) => yaml::read(text, file, &mut report)?,
+        Some(Dialect::Ini) => ini::read(text, file, &mut report)?,
+    };
+    let config = resolve::resolve(&raw, &mut report);
+    let warnings = report.finish(options.strict)?;
+    Ok(Loaded { config, warnings })
+}
+
+/// Reads a configuration from a file.
+pub fn load_file(path: impl AsRef<Path>, options: Options) -> Result<Loaded, ConfigError> {
+    let path = path.as_ref();
+    let file = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|source| ConfigError::Unreadable {
+        file: file.clone(),
+        reason: reason(&source),
+        source,
+    })?;
+    match String::from_utf8(bytes) {
+        Ok(text) => load(&text, &file, options),
+        Err(error) => {
+            Err(ConfigError::whole_file(&file, not_utf8(error.as_bytes(), error.utf8_error().valid_up_to())))
+        }
+    }
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            "there is no such file; is the ConfigMap or Secret with it mounted, and its key \
+                                    the name of this file?"
+                .to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "reading it is not permitted; does its mode (defaultMode of the volume) let this user read it?"
+                .to_owned()
+        }
+        io::ErrorKind::IsADirectory => "is a directory; name the file in it".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    }
+}
+
+fn not_utf8(bytes: &[u8], valid: usize) -> String {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return "the file is UTF-16; save it as UTF-8".to_owned();
+    }
+    let line = 1 + bytes.iter().take(valid).filter(|byte| **byte == b'\n').count();
+    format!("line {line} is not UTF-8; save the file as UTF-8")
+}

@@ -1,5 +1,6 @@
 //! The effective configuration: inheritance done, defaults filled in, everything parsed.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -48,6 +49,8 @@ pub enum CredentialSource {
     },
     /// In a Kubernetes Secret.
     Secret(SecretRef),
+    /// In the files of this directory, named like the keys of such a Secret.
+    Directory(PathBuf),
 }
 
 /// Name of a Kubernetes Secret.
@@ -57,6 +60,12 @@ pub struct SecretRef {
     pub namespace: String,
     /// `secretName`
     pub name: String,
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
 }
 
 /// How the certificate of a vCenter is checked.

@@ -1,0 +1,3 @@
+//! Whole files: what they mean, what is said about mistakes in them, and that secrets stay secret.
+
+mod gcfg_cases;

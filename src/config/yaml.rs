@@ -1,0 +1,227 @@
+//! From the tree of a YAML file to the raw configuration.
+
+use super::dialect::Dialect;
+use super::keys::{Field, Key, Section, Shape, Top, name};
+use super::problem::{ConfigError, Problem, Report};
+use super::raw::{Data, RawConfig, RawSection, split};
+use super::yaml_tree::{self, Entry, Node, Value};
+
+/// Reads the text; remarks on it go into the report.
+pub(super) fn read(text: &str, file: &str, report: &mut Report) -> Result<RawConfig, ConfigError> {
+    let (root, second) = yaml_tree::parse(text).map_err(|error| {
+        ConfigError::Invalid(vec![Problem {
+            file: file.to_owned(),
+            line: Some(error.line),
+            key: None,
+            message: error.message,
+        }])
+    })?;
+    if let Some(line) = second {
+        report.warn(
+            Some(line),
+            None,
+            "a second YAML document begins here and has no effect; remove the `---`",
+        );
+    }
+    let mut raw = RawConfig::new(Dialect::Yaml);
+    let Some(root) = root else {
+        return Err(ConfigError::whole_file(file, super::EMPTY));
+    };
+    let entries = match &root.value {
+        Value::Null => return Err(ConfigError::whole_file(file, super::EMPTY)),
+        Value::Mapping(entries) => entries,
+        _ => {
+            report.error(
+                Some(root.line),
+                None,
+                "expected sections such as `global:` and `vcenter:` (for the INI dialect the file must begin with a \
+                 section header such as [Global])",
+            );
+            return Ok(raw);
+        }
+    };
+    for entry in entries {
+        let Some(key) = &entry.key else {
+            report.error(Some(entry.line), None, NO_WORD);
+            continue;
+        };
+        match Top::find(Dialect::Yaml, key) {
+            Some(Top::Global) => read_section(entry, &mut raw.global, report),
+            Some(Top::Labels) => read_section(entry, &mut raw.labels, report),
+            Some(Top::Nodes) => read_section(entry, &mut raw.nodes, report),
+            Some(Top::Vcenter) => raw.vcenters = read_vcenters(entry, report),
+            Some(Top::Elsewhere) => {}
+            Some(Top::InTree) => report.warn(Some(entry.line), key.clone(), super::IN_TREE),
+            None => {
+                let key = shown(key, &entry.value);
+                report.warn(Some(entry.line), key.clone(), Top::unknown(Dialect::Yaml, &key));
+            }
+        }
+    }
+    Ok(raw)
+}
+
+const NO_WORD: &str = "a key must be a word; put a value that begins with { or [ in single quotes";
+
+// A name without a value may be a piece of a password that was torn apart.
+fn shown(key: &str, value: &Node) -> String {
+    match value.value {
+        Value::Null => "(entry without a value)".to_owned(),
+        _ => key.to_owned(),
+    }
+}
+
+fn read_vcenters(entry: &Entry, report: &mut Report) -> Vec<RawSection> {
+    let entries = match &entry.value.value {
+        Value::Null => return Vec::new(),
+        Value::Mapping(entries) => entries,
+        _ => {
+            report.error(
+                Some(entry.line),
+                "vcenter".to_owned(),
+                "expected vCenters by name, as in `vcenter: {vc1: {server: vc.example.com}}`",
+            );
+            return Vec::new();
+        }
+    };
+    let mut vcenters = Vec::new();
+    for entry in entries {
+        let Some(id) = entry.key.as_ref().filter(|id| !id.is_empty()) else {
+            report.error(
+                Some(entry.line),
+                "vcenter".to_owned(),
+                "a vCenter needs a name: a word before the colon",
+            );
+            continue;
+        };
+        let section = Section::Vcenter(id.clone());
+        let mut target = RawSection::new(section, Some(entry.line));
+        match &entry.value.value {
+            Value::Null => {
+                let message = "nothing stands below the name; write at least `server` there";
+                report.error(Some(entry.line), target.section.path(Dialect::Yaml), message);
+            }
+            _ => read_section(entry, &mut target, report),
+        }
+        // Also one with errors: it must not seem that there is none.
+        vcenters.push(target);
+    }
+    vcenters
+}
+
+fn read_section(entry: &Entry, target: &mut RawSection, report: &mut Report) {
+    target.line = Some(entry.line);
+    let entries = match &entry.value.value {
+        Value::Null => return,
+        Value::Mapping(entries) => entries,
+        other => {
+            let message = format!("expected `key: value` lines below it, found {}", kind(other));
+            report.error(Some(entry.line), target.section.path(Dialect::Yaml), message);
+            return;
+        }
+    };
+    for entry in entries {
+        let Some(spelling) = &entry.key else {
+            report.error(Some(entry.line), target.section.path(Dialect::Yaml), NO_WORD);
+            continue;
+        };
+        let alias = alias(&target.section, spelling);
+        if let Some(key) = alias {
+            if entries.iter().any(|other| other.key.as_deref() == Some(key.name(Dialect::Yaml))) {
+                let path = target.section.key_path(Dialect::Yaml, spelling);
+                let message = format!("has no effect beside `{}`; remove it", key.name(Dialect::Yaml));
+                report.warn(Some(entry.line), path, message);
+                continue;
+            }
+            let path = target.section.key_path(Dialect::Yaml, spelling);
+            let message = format!("is spelled `{}` in YAML; taken as that", key.name(Dialect::Yaml));
+            report.warn(Some(entry.line), path, message);
+        }
+        match alias.or_else(|| target.section.find(Dialect::Yaml, spelling)) {
+            Some(key) => read_value(key, entry, target, report),
+            None => {
+                let bare = matches!(entry.value.value, Value::Null);
+                let (key, message) = target.section.unknown_key(Dialect::Yaml, spelling, bare);
+                report.warn(Some(entry.line), key, message);
+            }
+        }
+    }
+}
+
+/// `ca-file` is widely written in YAML files too, and left out it would mean other CAs.
+fn alias(section: &Section, spelling: &str) -> Option<&'static Key> {
+    (spelling == name(Dialect::Ini, Field::CaFile))
+        .then(|| section.find(Dialect::Yaml, name(Dialect::Yaml, Field::CaFile)))
+        .flatten()
+}
+
+fn read_value(key: &Key, entry: &Entry, target: &mut RawSection, report: &mut Report) {
+    let path = target.section.field_path(Dialect::Yaml, key.field);
+    let node = &entry.value;
+    let line = match node.value {
+        // Nothing is nowhere; the parser finds it on the line of the next token.
+        Value::Null => entry.line,
+        _ => node.line,
+    };
+    let data = match (key.shape, &node.value) {
+        (Shape::Ignored, _) => {
+            report.note(Some(line), path, super::NO_EFFECT);
+            return;
+        }
+        // The same as if the key were not there, save for the line.
+        (Shape::Text, Value::Null) => Data::Text(String::new()),
+        (_, Value::Null) => return,
+        (_, Value::Tagged) => {
+            report.error(Some(line), path, TAG);
+            return;
+        }
+        (Shape::Text | Shape::Bool, Value::Text(text)) => Data::Text(text.clone()),
+        (Shape::List, Value::Text(text)) => split(text, line),
+        (Shape::List, Value::List(items)) => match list(items) {
+            Ok(items) => Data::List(items),
+            Err(line) => {
+                report.error(Some(line), path, "expected a list of plain values; put each item in quotes");
+                return;
+            }
+        },
+        (Shape::List, Value::Mapping(_)) => {
+            report.error(Some(line), path, "expected a list, as in [a, b], found a mapping");
+            return;
+        }
+        (Shape::Text | Shape::Bool, other) => {
+            let message = format!(
+                "expected one value, found {}; put a value that begins with {{ or [ in single quotes",
+                kind(other)
+            );
+            report.error(Some(line), path, message);
+            return;
+        }
+    };
+    target.set(key.field, line, data);
+}
+
+const TAG: &str = "the value has a YAML tag (a word that begins with !), which is not known here; if it belongs to \
+                   the value, put the value in single quotes";
+
+/// The items without the empty ones, or the line of one that is no text.
+fn list(items: &[std::rc::Rc<Node>]) -> Result<Vec<(String, usize)>, usize> {
+    let mut texts = Vec::new();
+    for item in items {
+        match &item.value {
+            Value::Null => {}
+            Value::Text(text) if text.trim().is_empty() => {}
+            Value::Text(text) => texts.push((text.trim().to_owned(), item.line)),
+            _ => return Err(item.line),
+        }
+    }
+    Ok(texts)
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Text(_) | Value::Tagged => "a single value",
+        Value::List(_) => "a list",
+        Value::Mapping(_) => "a mapping",
+    }
+}
