@@ -24,7 +24,7 @@ const LONGEST_MESSAGE: usize = 1024;
 /// The longest name that the API server takes.
 const LONGEST_NAME: usize = 253;
 /// A warning that stays true is repeated no sooner, however often the Node is looked at.
-const QUIET: Duration = Duration::from_secs(5 * 60);
+const QUIET: Duration = Duration::from_mins(5);
 /// Nobody waits longer for an Event to be written.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// How many Events are remembered; beyond, the oldest knowledge is dropped and costs a request.

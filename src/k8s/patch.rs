@@ -22,7 +22,7 @@ impl Pointer {
         I: IntoIterator,
         I::Item: fmt::Display,
     {
-        keys.into_iter().fold(Self(String::new()), |pointer, key| pointer.then(key))
+        keys.into_iter().fold(Self(String::new()), Self::then)
     }
 
     /// This pointer, one key deeper.
@@ -143,7 +143,10 @@ mod tests {
     #[test]
     fn it_is_the_wire_format() {
         let mut patch = JsonPatch::new();
-        patch.test(Pointer::new(["a"]), Value::Null).add(Pointer::new(["a"]), "x").remove(Pointer::new(["b"]));
+        patch
+            .test(Pointer::new(["a"]), Value::Null)
+            .add(Pointer::new(["a"]), "x")
+            .remove(Pointer::new(["b"]));
         patch.replace(Pointer::new(["c"]).then(0), 1);
         assert_eq!(
             serde_json::to_value(&patch).unwrap(),

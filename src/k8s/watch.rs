@@ -29,7 +29,9 @@ pub fn watch_nodes(
         .backoff(Capped(DefaultBackoff::default()))
         .filter_map(async |event| {
             event
-                .inspect_err(|error| tracing::warn!(%error, "the watch on Nodes was interrupted; resuming it"))
+                .inspect_err(
+                    |error| tracing::warn!(%error, "the watch on Nodes was interrupted; resuming it"),
+                )
                 .ok()
         })
         .map(move |event| event.modify(|node| slim_labels(node, &keep_label)))
