@@ -1,1 +1,3 @@
-//! controllers
+//! What the manager does: pure decisions, with I/O at the rim.
+
+pub mod node;

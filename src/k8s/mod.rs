@@ -1,1 +1,18 @@
-//! k8s
+//! The Kubernetes side's vocabulary: slim types, patches that cannot lose an update, Events.
+//!
+//! It knows nothing of vSphere nor of any controller.
+
+mod events;
+mod node;
+mod patch;
+#[cfg(test)]
+pub(crate) mod testing;
+mod watch;
+
+pub use events::{EventKind, EventRecorder, NodeEvent, Repeat, cut_at_char_boundary};
+pub use node::{
+    BETA_INSTANCE_TYPE, BETA_REGION, BETA_ZONE, INSTANCE_TYPE, Node, NodeCondition, NodeInfo, NodeSpec,
+    NodeStatus, PROVIDED_NODE_IP, REGION, TAINT_SHUTDOWN, TAINT_UNINITIALIZED, ZONE,
+};
+pub use patch::{JsonPatch, Operation, Pointer};
+pub use watch::{PAGE_SIZE, departures, watch_nodes};

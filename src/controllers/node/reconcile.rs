@@ -1,0 +1,208 @@
+//! The rim: asks, decides, writes.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, Shared};
+use jiff::Timestamp;
+use kube::Api;
+use kube::api::PatchParams;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::{ObjectRef, Store};
+use tokio::sync::Semaphore;
+
+use super::Options;
+use super::decide::{Plan, decide};
+use super::identity::{foreign, identity};
+use super::ledger::Ledger;
+use crate::cloud::{Instance, InstanceError, Instances};
+use crate::k8s::{EventRecorder, Node};
+
+/// Nodes being written to at the same time. Each takes a connection: a thousand nodes that a new
+/// cluster brings at once must not become a thousand TLS sessions.
+pub(super) const WRITERS: usize = 32;
+/// How often a write that came too late is decided anew at once.
+const RACES: usize = 5;
+/// Nothing is waited for longer than this at the API server.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// All that a reconciliation uses.
+pub(super) struct Context<I> {
+    pub(super) nodes: Api<Node>,
+    pub(super) store: Store<Node>,
+    pub(super) instances: Arc<I>,
+    pub(super) recorder: EventRecorder,
+    pub(super) options: Options,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) writers: Semaphore,
+    pub(super) stop: Shared<BoxFuture<'static, ()>>,
+}
+
+type Answer = Result<Instance, InstanceError>;
+
+/// How the writing of a plan ended.
+enum Written {
+    /// As planned, or there was nothing left to do.
+    Done,
+    /// The Node is gone, or another one has its name.
+    Gone,
+    /// It says something else of itself now, and the answer may be about another machine.
+    Changed,
+}
+
+/// Why a plan was not written.
+#[derive(Debug, thiserror::Error)]
+enum WriteError {
+    #[error(transparent)]
+    Api(#[from] kube::Error),
+    #[error("the patch cannot be encoded: {0}")]
+    Encoding(#[from] serde_json::Error),
+    #[error("no answer from the API server in {} s", DEADLINE.as_secs())]
+    TimedOut,
+}
+
+/// Looks at a Node and does what is to be done. It fails never: what failed is tried again.
+pub(super) async fn reconcile<I: Instances>(
+    node: Arc<Node>,
+    context: Arc<Context<I>>,
+) -> Result<Action, Infallible> {
+    if let Some(wait) = context.ledger.precedes_own_write(&node) {
+        return Ok(Action::requeue(wait));
+    }
+    let answered = tokio::select! {
+        answered = ask(node, &context) => answered,
+        // The answer may be long in coming, while vCenter is down.
+        () = context.stop.clone() => None,
+    };
+    let Some((node, answer)) = answered else { return Ok(Action::await_change()) };
+    let plan = decide(&node, &answer, &context.options.additional_labels);
+    if plan.is_empty() {
+        context.ledger.forget(node.name());
+        return Ok(Action::await_change());
+    }
+    // In a box: thousands of these futures wait for answers at the same time, and few write.
+    Ok(Box::pin(carry_out(node, answer, plan, &context)).await)
+}
+
+/// The answer, and the Node as it is when it arrives; `None` if it is gone by then.
+async fn ask<I: Instances>(mut node: Arc<Node>, context: &Context<I>) -> Option<(Arc<Node>, Answer)> {
+    loop {
+        if node.is_being_deleted() {
+            return None;
+        }
+        if let Some(error) = foreign(&node) {
+            return Some((node, Err(InstanceError::NotOurs(error.to_string()))));
+        }
+        let asked = identity(&node);
+        let answer = context.instances.instance(&asked).await;
+        node = context.store.get(&ObjectRef::new(node.name()))?;
+        if identity(&node) == asked {
+            return Some((node, answer));
+        }
+    }
+}
+
+async fn carry_out<I: Instances>(
+    node: Arc<Node>,
+    answer: Answer,
+    plan: Plan,
+    context: &Context<I>,
+) -> Action {
+    // Never closed: an error could only mean that there is no limit any more.
+    let _permit = context.writers.acquire().await.ok();
+    match write(&node, &answer, plan, context).await {
+        Ok(Written::Done) => Action::await_change(),
+        Ok(Written::Gone) => {
+            context.ledger.forget(node.name());
+            Action::await_change()
+        }
+        // The watch is about to tell; should it be down, this must not become a loop.
+        Ok(Written::Changed) => Action::requeue(context.ledger.failed(node.name())),
+        Err(error) => {
+            let pause = context.ledger.failed(node.name());
+            tracing::warn!(node = node.name(), %error, ?pause, "the Node could not be written; trying again");
+            Action::requeue(pause)
+        }
+    }
+}
+
+/// Writes the plan; where somebody else was faster, the plan that follows from what they wrote.
+async fn write<I: Instances>(
+    node: &Node,
+    answer: &Answer,
+    mut plan: Plan,
+    context: &Context<I>,
+) -> Result<Written, WriteError> {
+    let mut fresh;
+    let mut node = node;
+    let mut races = 0;
+    loop {
+        let error = match in_time(send(node, &plan, context)).await {
+            Ok(()) => {
+                for event in &plan.events {
+                    context.recorder.record(node, event).await;
+                }
+                return Ok(Written::Done);
+            }
+            Err(error) => error,
+        };
+        match &error {
+            WriteError::Api(kube::Error::Api(status)) if status.is_not_found() => return Ok(Written::Gone),
+            WriteError::Api(kube::Error::Api(status))
+                if races < RACES && matches!(status.code, 409 | 422) => {}
+            _ => return Err(error),
+        }
+        races += 1;
+        let Some(current) = in_time(async { Ok(context.nodes.get_opt(node.name()).await?) }).await? else {
+            return Ok(Written::Gone);
+        };
+        if current.uid() != node.uid() || identity(&current) != identity(node) {
+            return Ok(Written::Changed);
+        }
+        let next = decide(&current, answer, &context.options.additional_labels);
+        if next == plan {
+            // Nothing has changed that the patch depends on: it was not late, it is refused.
+            return Err(error);
+        }
+        tracing::debug!(node = node.name(), races, "somebody else changed the Node; decided anew");
+        if next.is_empty() {
+            context.ledger.wrote(&current);
+            return Ok(Written::Done);
+        }
+        fresh = current;
+        node = &fresh;
+        plan = next;
+    }
+}
+
+/// Sends the patches of a plan: the status first, so that no Node is without taint and addresses.
+async fn send<I: Instances>(node: &Node, plan: &Plan, context: &Context<I>) -> Result<(), WriteError> {
+    let parameters = PatchParams::default();
+    let mut latest = None;
+    if let Some(patch) = &plan.status {
+        latest = Some(context.nodes.patch_status(node.name(), &parameters, &patch.to_kube()?).await?);
+    }
+    if let Some(patch) = &plan.metadata {
+        latest = Some(context.nodes.patch(node.name(), &parameters, &patch.to_kube()?).await?);
+    }
+    let Some(latest) = latest else { return Ok(()) };
+    context.ledger.wrote(&latest);
+    if plan.initialised {
+        let created = node.metadata.creation_timestamp.as_ref();
+        let age = created.map(|created| Timestamp::now().duration_since(created.0).as_secs());
+        let provider_id = latest.provider_id().unwrap_or_default();
+        tracing::info!(node = node.name(), provider_id, seconds_since_creation = age, "Node initialised");
+    } else {
+        let (status, metadata) = (plan.status.is_some(), plan.metadata.is_some());
+        tracing::debug!(node = node.name(), status, metadata, "Node updated");
+    }
+    Ok(())
+}
+
+async fn in_time<T>(work: impl Future<Output = Result<T, WriteError>>) -> Result<T, WriteError> {
+    tokio::time::timeout(DEADLINE, work).await.unwrap_or(Err(WriteError::TimedOut))
+}
+
+#[cfg(test)]
+mod tests;
