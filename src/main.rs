@@ -1,2 +1,7 @@
-//! vsphere-cloud.
-fn main() {}
+//! The binary: everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vsphere_cloud::cli::main(std::env::args_os())
+}

@@ -7,6 +7,7 @@ mod node;
 mod patch;
 #[cfg(test)]
 pub(crate) mod testing;
+mod secrets;
 mod watch;
 
 pub use events::{EventKind, EventRecorder, NodeEvent, Repeat, cut_at_char_boundary};
@@ -15,4 +16,5 @@ pub use node::{
     NodeStatus, PROVIDED_NODE_IP, REGION, TAINT_SHUTDOWN, TAINT_UNINITIALIZED, ZONE,
 };
 pub use patch::{JsonPatch, Operation, Pointer};
+pub use secrets::watch_secret;
 pub use watch::{PAGE_SIZE, departures, watch_nodes};

@@ -26,7 +26,7 @@ pub fn watch_nodes(
     keep_label: impl Fn(&str) -> bool + Send + 'static,
 ) -> impl Stream<Item = Event<Node>> + Send {
     watcher(Api::<Node>::all(client), watcher::Config::default().page_size(PAGE_SIZE))
-        .backoff(Capped(DefaultBackoff::default()))
+        .backoff(capped_backoff())
         .filter_map(async |event| {
             event
                 .inspect_err(
@@ -73,6 +73,11 @@ fn slim_labels(node: &mut Node, keep_label: impl Fn(&str) -> bool) {
     if let Some(labels) = node.metadata.labels.take() {
         node.metadata.labels = Some(labels.into_iter().filter(|(key, _)| keep_label(key)).collect());
     }
+}
+
+/// The pauses after a failed watch.
+pub(super) fn capped_backoff() -> impl Backoff {
+    Capped(DefaultBackoff::default())
 }
 
 /// The client's usual back-off, only never as long.

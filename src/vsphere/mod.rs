@@ -16,5 +16,5 @@ mod version;
 
 pub use error::Error;
 pub use moref::MoRef;
-pub use session::{Connection, CredentialFeed, Credentials, Session};
+pub use session::{Connection, CredentialFeed, Session};
 pub use transport::Endpoint;

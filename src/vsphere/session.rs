@@ -25,8 +25,8 @@ use super::soap::{FaultKind, Request, decode_response, encode_request};
 use super::transport::{Answer, Endpoint, Transport};
 use super::types::{Login, Logout, RetrieveServiceContent, ServiceContent};
 use super::{Error, version};
-pub use crate::config::Credentials;
-use crate::config::Vcenter;
+
+use crate::config::{Credentials, Vcenter};
 
 /// Between tries after [`REFUSALS_BEFORE_HOLD`] refused logins; SSO forgets failed tries after
 /// three minutes by default.
