@@ -110,6 +110,8 @@ impl EventRecorder {
             return;
         }
         match tokio::time::timeout(DEADLINE, self.write(&name, &object, event.repeat, seen)).await {
+            // Good news is seldom repeated, and one entry for every Node would be many.
+            Ok(Ok(_)) if event.kind == EventKind::Normal => {}
             Ok(Ok(count)) => self.remember(name, count),
             Ok(Err(error)) => {
                 tracing::warn!(node = node.name(), reason = event.reason, %error, "an Event was not written");
@@ -247,8 +249,8 @@ mod tests {
         serde_json::from_value(json!({"metadata": {"name": "node-1", "uid": "u-1"}})).unwrap()
     }
 
-    async fn recorder(api: &FakeApi) -> EventRecorder {
-        let mut recorder = EventRecorder::new(api.client().await, "cloud-node-controller");
+    fn recorder(api: &FakeApi) -> EventRecorder {
+        let mut recorder = EventRecorder::new(api.client(), "cloud-node-controller");
         recorder.quiet = Duration::ZERO;
         recorder
     }
@@ -280,7 +282,7 @@ mod tests {
     #[tokio::test]
     async fn an_event_says_what_users_of_describe_look_for() {
         let api = FakeApi::start().await;
-        recorder(&api).await.record(&node(), &NodeEvent::normal("Synced", "Node synced successfully")).await;
+        recorder(&api).record(&node(), &NodeEvent::normal("Synced", "Node synced successfully")).await;
         let event = only(&api);
         assert_eq!(event["metadata"]["namespace"], "default");
         assert_eq!(event["involvedObject"]["kind"], "Node");
@@ -294,11 +296,11 @@ mod tests {
     async fn a_repeat_moves_the_count_also_after_a_restart() {
         let api = FakeApi::start().await;
         let event = NodeEvent::warning("NoAddresses", "ä".repeat(600));
-        let before = recorder(&api).await;
+        let before = recorder(&api);
         before.record(&node(), &event).await;
         before.record(&node(), &event).await;
         assert_eq!(only(&api)["count"], 2);
-        recorder(&api).await.record(&node(), &event).await;
+        recorder(&api).record(&node(), &event).await;
         assert_eq!(only(&api)["count"], 3);
         assert_eq!(only(&api)["message"].as_str().unwrap().len(), 1024);
     }
@@ -306,14 +308,14 @@ mod tests {
     #[tokio::test]
     async fn a_warning_is_not_repeated_at_once_and_some_are_never() {
         let api = FakeApi::start().await;
-        let mut recorder = recorder(&api).await;
+        let mut recorder = recorder(&api);
         recorder.quiet = QUIET;
         for _ in 0..3 {
             recorder.record(&node(), &NodeEvent::warning("NoAddresses", "none")).await;
         }
         assert_eq!(api.count("events"), 1);
         for _ in 0..2 {
-            let fresh = EventRecorder::new(api.client().await, "cloud-node-controller");
+            let fresh = EventRecorder::new(api.client(), "cloud-node-controller");
             fresh.record(&node(), &NodeEvent::warning("ForeignProviderID", "aws").once()).await;
         }
         assert!(api.events().values().all(|event| event["count"] == 1));
@@ -322,7 +324,7 @@ mod tests {
     #[tokio::test]
     async fn an_event_that_expired_is_written_anew() {
         let api = FakeApi::start().await;
-        let recorder = recorder(&api).await;
+        let recorder = recorder(&api);
         let event = NodeEvent::warning("NoAddresses", "none");
         recorder.record(&node(), &event).await;
         api.forget_events();
@@ -334,7 +336,7 @@ mod tests {
     async fn a_failure_to_write_is_nobodys_problem() {
         let api = FakeApi::start().await;
         api.fault("POST /api/v1/namespaces/default/events", Fault::Status(403));
-        recorder(&api).await.record(&node(), &NodeEvent::warning("NoAddresses", "none")).await;
+        recorder(&api).record(&node(), &NodeEvent::warning("NoAddresses", "none")).await;
         assert!(api.events().is_empty());
     }
 }

@@ -53,7 +53,10 @@ pub(super) fn instance(addresses: &[&str]) -> Instance {
         provider_id: ProviderId::parse(UUID).unwrap(),
         instance_type: TYPE.to_owned(),
         host_name: Some("node-1".to_owned()),
-        addresses: Addresses { selected: addresses.iter().map(|text| address(text)).collect(), problem: None },
+        addresses: Addresses {
+            selected: addresses.iter().map(|text| address(text)).collect(),
+            problem: None,
+        },
         location: "vm-12 (node-1) in vCenter vc.example.org".to_owned(),
     }
 }

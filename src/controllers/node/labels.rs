@@ -128,12 +128,14 @@ pub(super) fn is_reserved(key: &str) -> bool {
 
 /// The labels that a Node still needs on its initialisation.
 pub(super) fn initial<'a>(
-    node: &Node,
+    node: &'a Node,
     instance: &'a Instance,
     additional: &'a BTreeMap<String, String>,
 ) -> Vec<(&'a str, &'a str)> {
-    let mut wanted = of_instance(instance);
-    wanted.retain(|(key, value)| !value.is_empty() && node.label(key) != Some(value));
+    let mut wanted: Vec<(&str, &str)> = of_instance(instance);
+    let ruled: Vec<&str> = wanted.iter().map(|(key, _)| *key).collect();
+    wanted.retain(|(key, value)| node.label(key) != Some(value));
+    wanted.extend(respelled(node).into_iter().filter(|(key, _)| !ruled.contains(key)));
     let additional = additional.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     wanted.extend(additional.filter(|(key, _)| !is_reserved(key) && node.label(key).is_none()));
     wanted
@@ -141,7 +143,9 @@ pub(super) fn initial<'a>(
 
 /// What a machine says about itself in labels. Zone and region belong here.
 fn of_instance(instance: &Instance) -> Vec<(&'static str, &str)> {
-    vec![(BETA_INSTANCE_TYPE, &instance.instance_type), (INSTANCE_TYPE, &instance.instance_type)]
+    let kind = instance.instance_type.as_str();
+    let labels = [(BETA_INSTANCE_TYPE, kind), (INSTANCE_TYPE, kind)];
+    labels.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 
 /// The labels whose new spelling does not follow the old one.

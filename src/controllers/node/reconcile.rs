@@ -62,7 +62,7 @@ enum WriteError {
     TimedOut,
 }
 
-/// Looks at a Node and does what is to be done. It fails never: what failed is tried again.
+/// Looks at a Node and does what is to be done. It never fails: what went wrong is tried again.
 pub(super) async fn reconcile<I: Instances>(
     node: Arc<Node>,
     context: Arc<Context<I>>,
@@ -176,7 +176,7 @@ async fn write<I: Instances>(
     }
 }
 
-/// Sends the patches of a plan: the status first, so that no Node is without taint and addresses.
+/// Sends the patches of a plan: the status first, so that a Node without the taint has its addresses.
 async fn send<I: Instances>(node: &Node, plan: &Plan, context: &Context<I>) -> Result<(), WriteError> {
     let parameters = PatchParams::default();
     let mut latest = None;

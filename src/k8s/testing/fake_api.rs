@@ -53,13 +53,13 @@ impl FakeApi {
         api
     }
 
-    pub(crate) async fn client(&self) -> kube::Client {
+    pub(crate) fn client(&self) -> kube::Client {
         let mut config = kube::Config::new(format!("http://{}", self.address).parse().unwrap());
         config.default_retry = false;
         kube::Client::try_from(config).unwrap()
     }
 
-    /// Lets the next request whose `METHOD path` starts so go wrong.
+    /// Lets the next request with this `METHOD path` go wrong.
     pub(crate) fn fault(&self, request: &str, fault: Fault) {
         self.state().faults.push((request.to_owned(), fault));
     }
@@ -72,7 +72,7 @@ impl FakeApi {
     pub(crate) fn delete_node(&self, name: &str) {
         let mut state = self.state();
         if let Some(node) = state.nodes.remove(name) {
-            state.announce("DELETED", node);
+            state.announce("DELETED", &node);
         }
     }
 
@@ -135,7 +135,7 @@ impl State {
     fn answer(&mut self, request: &Request) -> (u16, Value) {
         let line = format!("{} {}", request.method, request.path);
         self.log.push(line.clone());
-        if let Some(index) = self.faults.iter().position(|(prefix, _)| line.starts_with(prefix)) {
+        if let Some(index) = self.faults.iter().position(|(request, _)| *request == line) {
             match self.faults.remove(index).1 {
                 Fault::Status(status) => return failure(status, "as the test wants it"),
                 Fault::Before(name, change) => {
@@ -200,11 +200,11 @@ impl State {
         let name = node["metadata"]["name"].as_str().unwrap().to_owned();
         let kind = if self.nodes.contains_key(&name) { "MODIFIED" } else { "ADDED" };
         self.nodes.insert(name, node.clone());
-        self.announce(kind, node.clone());
+        self.announce(kind, &node);
         node
     }
 
-    fn announce(&mut self, kind: &str, node: Value) {
+    fn announce(&mut self, kind: &str, node: &Value) {
         if kind == "DELETED" {
             self.version += 1;
         }

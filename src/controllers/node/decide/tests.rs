@@ -1,8 +1,8 @@
 use super::*;
-use crate::cloud::Candidate;
 use crate::controllers::node::fixtures::*;
 use crate::k8s::testing::apply_json_patch;
 
+mod addressing;
 mod properties;
 mod rules;
 

@@ -1,1 +1,335 @@
+//! The whole controller against an API server in memory and a machine room of our making.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use serde_json::{Value, json};
+use tokio::sync::{broadcast, oneshot};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::cloud::NodeIdentity;
+use crate::controllers::node::fixtures::*;
+use crate::controllers::node::run;
+use crate::k8s::TAINT_UNINITIALIZED;
+use crate::k8s::testing::{FakeApi, Fault};
+
+/// Machines by node name. A Node without one waits until there is one, as in a batch that is long in coming.
+struct Machines {
+    answers: Mutex<BTreeMap<String, Answer>>,
+    added: tokio::sync::Notify,
+    changes: broadcast::Sender<String>,
+    asked: AtomicUsize,
+    forgotten: Mutex<Vec<String>>,
+}
+
+impl Machines {
+    fn set(&self, node: &str, answer: Answer) {
+        self.answers.lock().unwrap().insert(node.to_owned(), answer);
+        self.added.notify_waiters();
+    }
+
+    fn answer(&self, node: &str) -> Option<Answer> {
+        self.answers.lock().unwrap().get(node).cloned()
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    fn forgotten(&self) -> Vec<String> {
+        self.forgotten.lock().unwrap().clone()
+    }
+}
+
+impl Instances for Machines {
+    async fn instance(&self, node: &NodeIdentity) -> Answer {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        loop {
+            let added = self.added.notified();
+            if let Some(answer) = self.answer(&node.name) {
+                return answer;
+            }
+            added.await;
+        }
+    }
+
+    fn changes(&self) -> BoxStream<'static, String> {
+        let receiver = self.changes.subscribe();
+        futures::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await.ok()?, receiver)))
+            .boxed()
+    }
+
+    fn forget(&self, node_name: &str) {
+        self.forgotten.lock().unwrap().push(node_name.to_owned());
+    }
+}
+
+struct Cluster {
+    api: FakeApi,
+    machines: Arc<Machines>,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+impl Cluster {
+    /// A running controller over these Nodes.
+    async fn start(nodes: impl IntoIterator<Item = Value>) -> Self {
+        Self::start_with(nodes, Options::default()).await
+    }
+
+    async fn start_with(nodes: impl IntoIterator<Item = Value>, options: Options) -> Self {
+        let api = FakeApi::start().await;
+        nodes.into_iter().for_each(|node| api.put_node(node));
+        let machines = Arc::new(Machines {
+            answers: Mutex::default(),
+            added: tokio::sync::Notify::new(),
+            changes: broadcast::Sender::new(16),
+            asked: AtomicUsize::new(0),
+            forgotten: Mutex::default(),
+        });
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async move { stopped.await.unwrap_or_default() };
+        let controller = run(api.client(), Arc::clone(&machines), options, shutdown);
+        let running = tokio::spawn(controller);
+        Self { api, machines, stop, running }
+    }
+
+    /// Lets somebody else change `node-1` just before this request is served.
+    fn before(&self, request: &str, change: fn(&mut Value)) {
+        self.api.fault(request, Fault::Before("node-1".to_owned(), change));
+    }
+
+    fn writes(&self, part: &str) -> usize {
+        self.api.writes().iter().filter(|line| line.contains(part)).count()
+    }
+
+    fn initialised(&self, name: &str) -> bool {
+        !slim(&self.api.node(name)).is_uninitialized() && self.writes("POST") > 0
+    }
+
+    async fn stop(self) {
+        self.stop.send(()).unwrap();
+        tokio::time::timeout(Duration::from_secs(2), self.running).await.expect("it comes to rest").unwrap();
+    }
+}
+
+#[test]
+fn what_waits_for_an_answer_is_small() {
+    // Five thousand of these wait at the same time in a large cluster that has just been built.
+    fn size<F: Future>(_: impl FnOnce(Arc<Node>, Arc<Context<Machines>>) -> F) -> usize {
+        size_of::<F>()
+    }
+    let size = size(reconcile::<Machines>);
+    assert!(size <= 1024, "{size} bytes");
+}
+
+async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..2000 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("never: {what}");
+}
+
+/// Long enough for anything that should not happen to happen.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(150)).await;
+}
+
+fn found() -> Instance {
+    instance(&["int:10.0.0.1"])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_initialisation_is_two_patches_and_an_event() {
+    let cluster = Cluster::start([registered("node-1")]).await;
+    cluster.machines.set("node-1", Ok(found()));
+    eventually("initialised", || cluster.initialised("node-1")).await;
+    settle().await;
+    let node = "/api/v1/nodes/node-1";
+    let expected = [
+        format!("PATCH {node}/status"),
+        format!("PATCH {node}"),
+        "POST /api/v1/namespaces/default/events".to_owned(),
+    ];
+    assert_eq!(cluster.api.writes(), expected);
+    let node = cluster.api.node("node-1");
+    assert_eq!(node["spec"], json!({"providerID": format!("vsphere://{UUID}"), "taints": []}));
+    assert_eq!(node["status"]["addresses"], entries(&[("Hostname", "node-1"), ("InternalIP", "10.0.0.1")]));
+    assert_eq!(cluster.api.count("GET /api/v1/nodes/"), 0);
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_that_wait_are_asked_for_at_once() {
+    let cluster = Cluster::start((0..300).map(|number| registered(&format!("node-{number}")))).await;
+    eventually("all asked", || cluster.machines.asked() == 300).await;
+    assert_eq!(cluster.api.count("GET /api/v1/nodes"), 6, "pages of 50");
+    for number in 0..300 {
+        cluster.machines.set(&format!("node-{number}"), Ok(found()));
+    }
+    eventually("all initialised", || cluster.writes("POST") == 300).await;
+    settle().await;
+    assert_eq!(cluster.api.writes().len(), 900);
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_is_kept_where_one_is_given() {
+    let options = Options { concurrency: std::num::NonZeroUsize::new(2), ..Options::default() };
+    let cluster =
+        Cluster::start_with((0..5).map(|number| registered(&format!("node-{number}"))), options).await;
+    eventually("two asked", || cluster.machines.asked() == 2).await;
+    settle().await;
+    assert_eq!(cluster.machines.asked(), 2);
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_upstream_initialised_cost_nothing() {
+    let cluster = Cluster::start([initialised("node-1"), initialised("node-2")]).await;
+    cluster.machines.set("node-1", Ok(found()));
+    cluster.machines.set("node-2", Ok(found()));
+    eventually("asked", || cluster.machines.asked() >= 2).await;
+    settle().await;
+    assert_eq!(cluster.api.writes(), Vec::<String>::new());
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_writers_taint_survives_and_is_decided_on_at_once() {
+    let cluster = Cluster::start([registered("node-1")]).await;
+    cluster.before("PATCH /api/v1/nodes/node-1/status", |node| {
+        node["status"]["addresses"] = entries(&[("InternalIP", "10.0.0.5")]);
+    });
+    cluster.before("PATCH /api/v1/nodes/node-1", |node| {
+        let taints = node["spec"]["taints"].as_array_mut().unwrap();
+        taints.insert(0, json!({"key": "example.org/mine", "effect": "NoExecute"}));
+    });
+    cluster.machines.set("node-1", Ok(found()));
+    eventually("initialised", || cluster.initialised("node-1")).await;
+    settle().await;
+    let node = cluster.api.node("node-1");
+    assert_eq!(node["spec"]["taints"], json!([{"key": "example.org/mine", "effect": "NoExecute"}]));
+    assert_eq!(node["status"]["addresses"], entries(&[("Hostname", "node-1"), ("InternalIP", "10.0.0.1")]));
+    assert_eq!(
+        (cluster.writes("/status"), cluster.writes("nodes/node-1"), cluster.writes("POST")),
+        (2, 4, 1)
+    );
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_without_a_change_is_tried_again_after_a_pause() {
+    let cluster = Cluster::start([registered("node-1")]).await;
+    for status in [422, 409, 500, 403] {
+        cluster.api.fault("PATCH /api/v1/nodes/node-1/status", Fault::Status(status));
+    }
+    cluster.machines.set("node-1", Ok(found()));
+    eventually("initialised", || cluster.initialised("node-1")).await;
+    settle().await;
+    assert_eq!(cluster.writes("PATCH /api/v1/nodes/node-1"), 4 + 2);
+    assert_eq!(cluster.api.count("GET /api/v1/nodes/node-1"), 2, "only after a 422 and a 409");
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_replaced_in_between_is_not_mistaken_for_the_old_one() {
+    let cluster = Cluster::start([registered("node-1")]).await;
+    cluster.before("PATCH /api/v1/nodes/node-1/status", |node| node["metadata"]["uid"] = "another".into());
+    cluster.machines.set("node-1", Ok(found()));
+    eventually("initialised", || cluster.initialised("node-1")).await;
+    let event = cluster.api.events().into_values().next().unwrap();
+    assert_eq!(event["involvedObject"]["uid"], "another");
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_leads_to_exactly_that_node() {
+    let mut late = silent();
+    late.host_name = None;
+    let cluster = Cluster::start([registered("node-1"), registered("node-2")]).await;
+    cluster.machines.set("node-1", Ok(late.clone()));
+    cluster.machines.set("node-2", Ok(late));
+    eventually("told", || cluster.api.events().len() == 2).await;
+    settle().await;
+    let (asked, writes) = (cluster.machines.asked(), cluster.api.writes().len());
+    assert_eq!(writes, 4, "of each the providerID and an Event");
+    assert!(slim(&cluster.api.node("node-2")).provider_id().is_some());
+
+    cluster.machines.set("node-2", Ok(found()));
+    cluster.machines.changes.send("node-2".to_owned()).unwrap();
+    eventually("initialised", || cluster.initialised("node-2") && cluster.writes("POST") == 3).await;
+    settle().await;
+    assert!(slim(&cluster.api.node("node-1")).is_uninitialized());
+    assert_eq!(cluster.machines.asked() - asked, 2, "for the change, and for the Node as we wrote it");
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_is_told_once_and_not_polled() {
+    let cluster = Cluster::start([registered("node-1")]).await;
+    cluster.machines.set("node-1", Err(InstanceError::NotFound("1 vCenter answered".to_owned())));
+    eventually("told", || cluster.api.events().len() == 1).await;
+    settle().await;
+    assert_eq!((cluster.machines.asked(), cluster.api.writes().len()), (1, 1));
+    // The kubelet's heartbeat brings the Node again, but nothing new is to be said.
+    let mut node = cluster.api.node("node-1");
+    node["status"]["conditions"] = json!([{"type": "Ready", "status": "False"}]);
+    cluster.api.put_node(node);
+    eventually("asked again", || cluster.machines.asked() == 2).await;
+    settle().await;
+    assert_eq!(cluster.api.writes().len(), 1);
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_gone_is_forgotten() {
+    let cluster = Cluster::start([registered("node-1"), initialised("node-2")]).await;
+    cluster.machines.set("node-2", Ok(found()));
+    eventually("both asked", || cluster.machines.asked() >= 2).await;
+    cluster.api.delete_node("node-2");
+    eventually("forgotten", || cluster.machines.forgotten() == ["node-2"]).await;
+    cluster.machines.changes.send("node-2".to_owned()).unwrap();
+    settle().await;
+    assert_eq!(cluster.machines.asked(), 2, "a change of a Node that is not there is nothing");
+    // Gone while its answer is awaited: nothing is written to nobody.
+    cluster.api.delete_node("node-1");
+    eventually("forgotten", || cluster.machines.forgotten().len() == 2).await;
+    cluster.machines.set("node-1", Ok(found()));
+    settle().await;
+    assert_eq!(cluster.api.writes(), Vec::<String>::new());
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_node_as_it_is_when_the_answer_arrives_counts() {
+    let cluster = Cluster::start([registered("node-1")]).await;
+    eventually("asked", || cluster.machines.asked() == 1).await;
+    let mut node = cluster.api.node("node-1");
+    node["spec"]["taints"] = json!([
+        {"key": "example.org/mine", "effect": "NoExecute"},
+        {"key": TAINT_UNINITIALIZED, "effect": "NoSchedule"},
+    ]);
+    cluster.api.put_node(node);
+    settle().await;
+    cluster.machines.set("node-1", Ok(found()));
+    eventually("initialised", || cluster.initialised("node-1")).await;
+    settle().await;
+    assert_eq!(cluster.api.writes().len(), 3, "no race was lost");
+    cluster.stop().await;
+}
+
+#[tokio::test]
+async fn the_order_to_stop_is_obeyed_while_answers_are_awaited() {
+    let cluster = Cluster::start([registered("node-1")]).await;
+    eventually("asked", || cluster.machines.asked() == 1).await;
+    cluster.stop().await;
+}
