@@ -94,8 +94,7 @@ async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let mut vcenters = Vec::new();
     for vcenter in &config.vcenters {
         let feed = credentials::feed(vcenter, &client);
-        let inventory =
-            Inventory::start(vcenter, feed).with_context(|| format!("vCenter {}", vcenter.id))?;
+        let inventory = Inventory::start(vcenter, feed).with_context(|| format!("vCenter {}", vcenter.id))?;
         vcenters.push(VcenterHandle {
             id: vcenter.id.clone(),
             inventory,

@@ -63,9 +63,8 @@ pub(super) fn feed(vcenter: &Vcenter, client: &kube::Client) -> CredentialFeed {
 
 /// Passes credentials on if they are new. Bad ones never replace good ones.
 fn offer(sender: &Sender, data: Result<Data, String>, server: &str, origin: &str) {
-    let found = data.and_then(|data| {
-        Credentials::find(&data, server, origin).map_err(|error| error.to_string())
-    });
+    let found =
+        data.and_then(|data| Credentials::find(&data, server, origin).map_err(|error| error.to_string()));
     let offered = match found {
         Ok(found) => {
             for warning in found.warnings {
@@ -122,10 +121,7 @@ mod tests {
     use super::*;
 
     fn data(user: &str, password: &str) -> Data {
-        BTreeMap::from([
-            ("vc.username".to_owned(), user.into()),
-            ("vc.password".to_owned(), password.into()),
-        ])
+        BTreeMap::from([("vc.username".to_owned(), user.into()), ("vc.password".to_owned(), password.into())])
     }
 
     #[test]
@@ -150,7 +146,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("..2026")).unwrap();
         std::fs::write(directory.path().join("vc.username"), "u").unwrap();
-        assert_eq!(read(directory.path()).await.unwrap(), BTreeMap::from([("vc.username".into(), b"u".into())]));
+        assert_eq!(
+            read(directory.path()).await.unwrap(),
+            BTreeMap::from([("vc.username".into(), b"u".into())])
+        );
         assert!(read(&directory.path().join("none")).await.is_err());
     }
 }

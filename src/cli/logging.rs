@@ -30,13 +30,12 @@ pub(super) fn init(format: Format, verbosity: u8) {
         6 | 7 => "info",
         _ => "debug",
     };
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .from_env_lossy();
-    let filter = ["hyper", "hyper_util", "kube", "kube_client", "kube_runtime", "reqwest", "rustls", "tower", "h2"]
-        .iter()
-        .filter_map(|library| format!("{library}={libraries}").parse().ok())
-        .fold(filter, EnvFilter::add_directive);
+    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    let filter =
+        ["hyper", "hyper_util", "kube", "kube_client", "kube_runtime", "reqwest", "rustls", "tower", "h2"]
+            .iter()
+            .filter_map(|library| format!("{library}={libraries}").parse().ok())
+            .fold(filter, EnvFilter::add_directive);
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         Format::Text => {

@@ -5,9 +5,9 @@
 mod events;
 mod node;
 mod patch;
+mod secrets;
 #[cfg(test)]
 pub(crate) mod testing;
-mod secrets;
 mod watch;
 
 pub use events::{EventKind, EventRecorder, NodeEvent, Repeat, cut_at_char_boundary};

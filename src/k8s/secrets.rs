@@ -18,7 +18,7 @@ pub fn watch_secret(
     client: Client,
     namespace: &str,
     name: &str,
-) -> impl Stream<Item = Option<BTreeMap<String, Vec<u8>>>> + Send {
+) -> impl Stream<Item = Option<BTreeMap<String, Vec<u8>>>> + Send + use<> {
     let api = Api::<Secret>::namespaced(client, namespace);
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     let origin = format!("{namespace}/{name}");

@@ -11,9 +11,10 @@ use super::identify::Machine;
 use super::resolver::{self, Message};
 use super::roster::{Roster, State};
 use super::{addresses, instance_type};
-use crate::cloud::{Instance, InstanceError, Instances, NodeIdentity, ProviderId};
+use crate::cloud::{Instance, InstanceError, Instances, NodeIdentity, ProviderId, swap_byte_order};
 use crate::config::{IpFamily, Nodes};
 use crate::vsphere::inventory::{Inventory, Vm};
+use uuid::Uuid;
 
 /// Changes that a slow reader may lag behind before it gets every Node's name instead.
 const CHANGES_KEPT: usize = 16_384;
@@ -64,6 +65,17 @@ impl VsphereInstances {
         Self { shared }
     }
 
+    /// Whether everything that the Node says of itself is true of this machine.
+    fn fits(&self, machine: &Machine, node: &NodeIdentity) -> bool {
+        let store = self.shared.vcenters[machine.vcenter].inventory.store();
+        let (Some(vm), Ok(query)) = (store.vm(&machine.moref), resolver::query(node)) else { return false };
+        let is_its = |uuid: Uuid| {
+            vm.bios_uuid.is_some_and(|bios| bios == uuid || bios == swap_byte_order(uuid))
+                || vm.instance_uuid == Some(uuid)
+        };
+        query.provider_uuid.is_none_or(is_its) && query.system_uuid.is_none_or(is_its)
+    }
+
     fn instance_of(&self, machine: &Machine) -> Result<Instance, InstanceError> {
         let vcenter = &self.shared.vcenters[machine.vcenter];
         let vm = vcenter.inventory.store().vm(&machine.moref).ok_or_else(|| {
@@ -92,7 +104,8 @@ impl VsphereInstances {
 impl Instances for VsphereInstances {
     async fn instance(&self, node: &NodeIdentity) -> Result<Instance, InstanceError> {
         loop {
-            let (mut state, search) = self.shared.roster.follow(node);
+            let fits = |machine: &Machine, node: &NodeIdentity| self.fits(machine, node);
+            let (mut state, search) = self.shared.roster.follow(node, fits);
             if search {
                 // The resolver ends with the process only.
                 let _ = self.shared.inbox.send(Message::Look(node.name.clone()));

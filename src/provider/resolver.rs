@@ -371,7 +371,7 @@ fn leave_others(shared: &Shared, answer: &Answer, chosen: &Machine) {
 }
 
 /// What to look for; an error if the Node is not ours to look for.
-fn query(node: &NodeIdentity) -> Result<Query, InstanceError> {
+pub(super) fn query(node: &NodeIdentity) -> Result<Query, InstanceError> {
     let provider_uuid = match node.provider_id.as_deref().map(ProviderId::parse) {
         None => None,
         Some(Ok(id)) => Some(id.uuid()),

@@ -43,13 +43,25 @@ impl Roster {
     }
 
     /// Follows a Node's state; `true` if the search must begin (anew), because the Node is new or
-    /// says something else of itself than before.
-    pub(super) fn follow(&self, node: &NodeIdentity) -> (watch::Receiver<State>, bool) {
+    /// says something of itself that is not true of its machine.
+    ///
+    /// `fits` tells whether an identity is that of a machine: a Node that was found by its systemUUID
+    /// gets a providerID from us, which is no reason to look for it again.
+    pub(super) fn follow(
+        &self,
+        node: &NodeIdentity,
+        fits: impl FnOnce(&Machine, &NodeIdentity) -> bool,
+    ) -> (watch::Receiver<State>, bool) {
         let mut inner = self.lock();
-        if let Some(entry) = inner.nodes.get(&node.name)
-            && entry.identity == *node
-        {
-            return (entry.state.subscribe(), false);
+        if let Some(entry) = inner.nodes.get_mut(&node.name) {
+            if entry.identity == *node {
+                return (entry.state.subscribe(), false);
+            }
+            let still = matches!(&*entry.state.borrow(), State::Bound(machine) if fits(machine, node));
+            if still {
+                entry.identity = node.clone();
+                return (entry.state.subscribe(), false);
+            }
         }
         let (state, followed) = watch::channel(State::Looking);
         if let Some(old) = inner.nodes.insert(node.name.clone(), Entry { identity: node.clone(), state })
@@ -140,11 +152,12 @@ mod tests {
     #[test]
     fn a_search_begins_once_per_identity() {
         let roster = Roster::default();
-        assert!(roster.follow(&node("n", "a")).1);
-        assert!(!roster.follow(&node("n", "a")).1);
+        assert!(roster.follow(&node("n", "a"), |_, _| false).1);
+        assert!(!roster.follow(&node("n", "a"), |_, _| false).1);
         assert!(roster.set("n", State::Bound(machine("vm-1"))));
         assert!(!roster.set("n", State::Bound(machine("vm-1"))), "no news");
-        assert!(roster.follow(&node("n", "b")).1, "another machine under the same name");
+        assert!(!roster.follow(&node("n", "A"), |_, _| true).1, "the same machine by another word");
+        assert!(roster.follow(&node("n", "b"), |_, _| false).1, "another machine under the same name");
         assert!(roster.on(&machine("vm-1")).is_empty(), "the old machine is not this Node's any longer");
     }
 
@@ -152,7 +165,7 @@ mod tests {
     fn a_machine_is_given_up_with_its_last_node() {
         let roster = Roster::default();
         for name in ["a", "b"] {
-            let _ = roster.follow(&node(name, name));
+            let _ = roster.follow(&node(name, name), |_, _| false);
             roster.set(name, State::Bound(machine("vm-1")));
         }
         assert_eq!(roster.remove("a"), None);
