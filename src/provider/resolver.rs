@@ -337,6 +337,10 @@ impl Resolver {
                 if publish(shared, name, &State::Failed(error)) {
                     // Something new: begin again with short pauses.
                     self.retry_pause = FIRST_RETRY;
+                    // A machine may appear that changes it.
+                    for vcenter in &shared.vcenters {
+                        vcenter.inventory.watch_arrivals();
+                    }
                 }
                 if self.retry_at.is_none() {
                     self.retry_at = Some(Instant::now() + self.retry_pause);

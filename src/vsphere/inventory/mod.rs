@@ -66,6 +66,7 @@ enum Command {
     Find { queries: Vec<Query>, reply: oneshot::Sender<Result<Vec<Vec<Hit>>, Error>> },
     Join { vms: Vec<MoRef>, reply: oneshot::Sender<Result<(), Error>> },
     Leave { vms: Vec<MoRef> },
+    WatchArrivals,
 }
 
 impl Inventory {
@@ -126,6 +127,11 @@ impl Inventory {
     pub fn leave(&self, vms: Vec<MoRef>) {
         // Without the task there is no watch either.
         let _ = self.commands.send(Command::Leave { vms });
+    }
+
+    /// From now on, tells of machines that appear in vCenter, as [`Change::Appeared`].
+    pub fn watch_arrivals(&self) {
+        let _ = self.commands.send(Command::WatchArrivals);
     }
 
     /// Ends the session on the server.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +28,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Between tries when only a human can help: a wrong datacenter name, for one.
 const CONFIGURATION_PAUSE: Duration = Duration::from_secs(30);
 
+/// How long the watch waits for the first machines; a cluster has nodes at once or has none.
+const FIRST_JOIN_PATIENCE: Duration = Duration::from_secs(2);
+
 /// The same trouble is told again after this long.
 const TELL_AGAIN: Duration = Duration::from_mins(5);
 
@@ -46,6 +50,8 @@ pub(super) struct Task {
     lookup: Lookup,
     /// The last thing that happened was a failure which a new login does not heal.
     suspect: bool,
+    /// Whether somebody waits for machines to appear; survives sessions.
+    arrivals_wanted: AtomicBool,
     /// The machines to watch; survives sessions.
     members: Mutex<HashSet<MoRef>>,
 }
@@ -62,8 +68,19 @@ impl Task {
         changes: broadcast::Sender<Change>,
         health: channel::Sender<Health>,
     ) -> Self {
-        let (lookup, members) = Default::default();
-        Self { session, datacenters, store, inbox, changes, health, lookup, suspect: false, members }
+        let (lookup, arrivals_wanted, members) = Default::default();
+        Self {
+            session,
+            datacenters,
+            store,
+            inbox,
+            changes,
+            health,
+            lookup,
+            suspect: false,
+            arrivals_wanted,
+            members,
+        }
     }
 
     pub(super) async fn run(mut self) {
@@ -119,6 +136,7 @@ impl Task {
                         drop(reply.send(Err(error.clone())));
                     }
                     Some(Command::Leave { vms }) => self.drop_members(&vms),
+                    Some(Command::WatchArrivals) => self.arrivals_wanted.store(true, Ordering::Relaxed),
                 },
             }
         }
@@ -136,39 +154,77 @@ impl Task {
             self.store.put_entities(entities);
             self.store.set_scope(Some(scope));
         }
-        let members: Vec<MoRef> = self.members().iter().cloned().collect();
-        let (watch, gone) = Watch::build(&connection, members).await?;
-        self.lose(&gone);
         self.health.send_replace(Health::Up);
-        let changes = self.changes.clone();
-        // Nobody listens yet at the very start; then there is nothing to tell either.
-        let tell = move |change| drop(changes.send(change));
-        tell(Change::Up);
+        self.tell(Change::Up);
+        let Ok(first_joins) = self.before_first_join(&connection).await? else { return Ok(()) };
+        let members: Vec<MoRef> = self.members().iter().cloned().collect();
+        let watch = Watch::build(&connection, members).await?;
         debug!(vcenter = %connection.session().endpoint(), epoch = connection.epoch(), "watching");
-        let store = self.store.clone();
+        let (store, changes) = (self.store.clone(), self.changes.clone());
+        // Nobody may listen; then there is nothing to tell either.
+        let tell = move |change| drop(changes.send(change));
         tokio::select! {
-            polled = watch.poll(&connection, &store, &tell) => {
-                let error: Result<Infallible, Error> = polled;
-                error.map(|never| match never {})
-            }
-            served = self.serve(&connection, &watch) => served,
+            polled = watch.poll(&connection, &store, &tell) => polled.map(|never: Infallible| match never {}),
+            served = self.serve(&connection, &watch, first_joins) => served,
         }
     }
 
+    /// At the start the watch waits for the first machines, so that it can be built around them:
+    /// that takes fewer requests than adding them, and their state comes with its first answer.
+    async fn before_first_join(
+        &mut self,
+        connection: &Connection,
+    ) -> Result<Result<Vec<Command>, Abandoned>, Error> {
+        let patience = Instant::now() + FIRST_JOIN_PATIENCE;
+        while self.members().is_empty() {
+            let Ok(command) = tokio::time::timeout_at(patience, self.inbox.recv()).await else { break };
+            match command {
+                None => return Ok(Err(Abandoned)),
+                Some(Command::Find { queries, reply }) => {
+                    let found = self.lookup.find(connection, &queries).await;
+                    let fatal = fatal(&found);
+                    let _ = reply.send(found);
+                    fatal?;
+                }
+                Some(Command::Join { vms, reply }) => {
+                    self.members().extend(vms.iter().cloned());
+                    return Ok(Ok(vec![Command::Join { vms, reply }]));
+                }
+                Some(Command::Leave { vms }) => self.drop_members(&vms),
+                Some(Command::WatchArrivals) => return Ok(Ok(vec![Command::WatchArrivals])),
+            }
+        }
+        Ok(Ok(Vec::new()))
+    }
+
     /// Works off commands side by side, so that a long scan does not hold up a join.
-    async fn serve(&mut self, connection: &Connection, watch: &Watch) -> Result<(), Error> {
+    async fn serve(
+        &mut self,
+        connection: &Connection,
+        watch: &Watch,
+        first: Vec<Command>,
+    ) -> Result<(), Error> {
         let (store, lookup, members) = (&*self.store, &self.lookup, &self.members);
-        let session = Worker { connection, watch, store, lookup, members };
+        let arrivals_wanted = &self.arrivals_wanted;
+        let worker = Worker { connection, watch, store, lookup, members, arrivals_wanted };
         let mut running = FuturesUnordered::new();
+        running.extend(first.into_iter().map(|command| worker.execute(command)));
+        if arrivals_wanted.load(Ordering::Relaxed) {
+            running.push(worker.execute(Command::WatchArrivals));
+        }
         loop {
             tokio::select! {
                 command = self.inbox.recv() => match command {
                     None => return Ok(()),
-                    Some(command) => running.push(session.execute(command)),
+                    Some(command) => running.push(worker.execute(command)),
                 },
                 Some(done) = running.next() => done?,
             }
         }
+    }
+
+    fn tell(&self, change: Change) {
+        let _ = self.changes.send(change);
     }
 
     fn members(&self) -> std::sync::MutexGuard<'_, HashSet<MoRef>> {
@@ -181,16 +237,6 @@ impl Task {
             self.store.remove(vm);
         }
     }
-
-    /// They are not in vCenter any longer (or not for us): whoever cares looks again.
-    fn lose(&self, gone: &[MoRef]) {
-        for vm in gone {
-            self.members().remove(vm);
-            if self.store.remove(vm) {
-                let _ = self.changes.send(Change::Vm(vm.clone()));
-            }
-        }
-    }
 }
 
 /// Executes commands within one login.
@@ -200,6 +246,7 @@ struct Worker<'a> {
     store: &'a Store,
     lookup: &'a Lookup,
     members: &'a Mutex<HashSet<MoRef>>,
+    arrivals_wanted: &'a AtomicBool,
 }
 
 impl Worker<'_> {
@@ -231,14 +278,30 @@ impl Worker<'_> {
                 let left = self.watch.change(self.connection, Vec::new(), vms).await.map(drop);
                 fatal(&left)
             }
+            Command::WatchArrivals => {
+                self.arrivals_wanted.store(true, Ordering::Relaxed);
+                let watched = self.watch.watch_arrivals(self.connection).await;
+                if let Err(Error::Fault { method, fault }) = &watched {
+                    warn!(
+                        vcenter = %self.connection.session().endpoint(), method, %fault,
+                        "cannot watch for new machines; nodes without one are looked for again after a while"
+                    );
+                }
+                fatal(&watched)
+            }
         }
     }
 
     async fn join(&self, vms: Vec<MoRef>) -> Result<(), Error> {
         let new: Vec<MoRef> = {
             let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-            // A member that left the view by itself is no longer in the store.
-            vms.into_iter().filter(|vm| members.insert(vm.clone()) || self.store.vm(vm).is_none()).collect()
+            vms.into_iter()
+                .filter(|vm| {
+                    members.insert(vm.clone());
+                    // A member that left the view by itself is not in the store any longer.
+                    self.store.vm(vm).is_none() && !self.watch.is_expected(vm)
+                })
+                .collect()
         };
         if !new.is_empty() {
             let read = self.read(&new);
@@ -249,6 +312,8 @@ impl Worker<'_> {
                 members.remove(&vm);
             }
         }
+        // Those that the watch was built around come with its first answers.
+        self.watch.synced().await;
         let parents = self.store.unknown_parents();
         if !parents.is_empty() {
             self.store.put_entities(datacenters::ancestors(self.connection, parents).await?);

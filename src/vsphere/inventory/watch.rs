@@ -5,15 +5,16 @@
 //! reports what a filter that is made later finds at first.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch as channel;
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::vm::VM_PROPERTIES;
 use super::{Change, Store, Vm};
-use crate::vsphere::soap::Value;
+use crate::vsphere::soap::{FaultKind, Value};
 use crate::vsphere::types::{
     ChangeKind, CreateCollectorForEvents, CreateFilter, CreateListView, CreatePropertyCollector, FilterSpec,
     ModifyListView, ObjectUpdate, PropertySpec, SetCollectorPageSize, WaitForUpdatesEx,
@@ -21,7 +22,7 @@ use crate::vsphere::types::{
 use crate::vsphere::{Connection, Error, MoRef};
 
 /// List views; each costs two requests at the start of a session.
-const SHARDS: usize = 4;
+const SHARDS: usize = 3;
 
 /// Objects per answer; vcsim caps at 100.
 const MAX_OBJECT_UPDATES: i32 = 250;
@@ -60,9 +61,12 @@ const EVENT_PROPERTIES: &[PropertySpec] =
 pub(super) struct Watch {
     collector: MoRef,
     shards: Mutex<Shards>,
-    /// Tells of machines that appear; absent where the account may not read events.
-    arrivals: Option<MoRef>,
+    /// Tells of machines that appear, once somebody wants to know.
+    ///
+    /// `None` where the account may not read events.
+    arrivals: OnceLock<Option<MoRef>>,
     last_change: Mutex<Instant>,
+    synced: channel::Sender<bool>,
 }
 
 /// Which machine is in which view.
@@ -83,57 +87,74 @@ struct ShardChange {
 
 impl Watch {
     /// Builds views and filters for these machines; nothing is waited for yet.
-    ///
-    /// Returns the machines that do not exist (any longer) as well.
-    pub(super) async fn build(
-        connection: &Connection,
-        members: Vec<MoRef>,
-    ) -> Result<(Self, Vec<MoRef>), Error> {
+    pub(super) async fn build(connection: &Connection, members: Vec<MoRef>) -> Result<Self, Error> {
         let content = connection.content();
         let collector =
             connection.call(&CreatePropertyCollector { collector: &content.property_collector }).await?;
-        let mut shards = Shards::default();
-        for _ in 0..SHARDS {
-            // Empty at first: a list with a machine that is gone would be refused as a whole.
-            let view = connection
-                .call(&CreateListView { view_manager: &content.view_manager, members: &[] })
-                .await?;
+        let mut shards = Shards { sizes: vec![0; SHARDS], ..Shards::default() };
+        for members in shards.place(members) {
+            let view = Self::view(connection, &members).await?;
             let spec = FilterSpec::of_view(view.clone(), VM_PROPERTIES);
             connection.call(&CreateFilter { collector: &collector, spec }).await?;
             shards.views.push(view);
-            shards.sizes.push(0);
         }
-        let arrivals = Self::watch_arrivals(connection, &collector).await?;
-        let this =
-            Self { collector, shards: Mutex::new(shards), arrivals, last_change: Mutex::new(Instant::now()) };
-        let gone = this.change(connection, members, Vec::new()).await?;
-        Ok((this, gone))
+        Ok(Self {
+            collector,
+            shards: Mutex::new(shards),
+            arrivals: OnceLock::new(),
+            last_change: Mutex::new(Instant::now()),
+            synced: channel::Sender::new(false),
+        })
     }
 
-    /// Being told of new machines is a convenience: without the right to read events, nodes are
-    /// looked for again after a while.
-    async fn watch_arrivals(connection: &Connection, collector: &MoRef) -> Result<Option<MoRef>, Error> {
-        let Some(event_manager) = &connection.content().event_manager else { return Ok(None) };
-        let watched = async {
-            let events =
-                connection.call(&CreateCollectorForEvents { event_manager, event_types: ARRIVALS }).await?;
-            // Only that something happened matters.
-            connection.call(&SetCollectorPageSize { collector: &events, max_count: 1 }).await?;
-            let spec = FilterSpec::of_objects([events.clone()], EVENT_PROPERTIES);
-            connection.call(&CreateFilter { collector, spec }).await?;
-            Ok(events)
-        };
-        match watched.await {
-            Ok(events) => Ok(Some(events)),
-            Err(Error::Fault { method, fault }) => {
-                warn!(
-                    vcenter = %connection.session().endpoint(), method, %fault,
-                    "cannot watch for new machines; nodes without one are looked for again after a while"
-                );
-                Ok(None)
+    async fn view(connection: &Connection, members: &[MoRef]) -> Result<MoRef, Error> {
+        let view_manager = &connection.content().view_manager;
+        match connection.call(&CreateListView { view_manager, members }).await {
+            // One that is gone spoils the whole call; adding them to a view only leaves it out.
+            Err(error) if error.fault_kind() == Some(FaultKind::ManagedObjectNotFound) => {
+                let view = connection.call(&CreateListView { view_manager, members: &[] }).await?;
+                connection.call(&ModifyListView { view: &view, add: members, remove: &[] }).await?;
+                Ok(view)
             }
-            Err(error) => Err(error),
+            created => created,
         }
+    }
+
+    /// Whether the machine comes with the first answers, which are not all there yet.
+    pub(super) fn is_expected(&self, vm: &MoRef) -> bool {
+        !*self.synced.borrow()
+            && self.shards.lock().unwrap_or_else(PoisonError::into_inner).members.contains_key(vm)
+    }
+
+    /// Returns once the store has everything that the views had at first.
+    pub(super) async fn synced(&self) {
+        // The sender lives as long as this.
+        let _ = self.synced.subscribe().wait_for(|synced| *synced).await;
+    }
+
+    /// From now on new machines are told of, as [`Change::Appeared`].
+    ///
+    /// It is a convenience: without the right to read events, nodes are looked for again after a
+    /// while. Only nodes without a machine need it, so a healthy start does without.
+    pub(super) async fn watch_arrivals(&self, connection: &Connection) -> Result<(), Error> {
+        let Some(event_manager) = &connection.content().event_manager else { return Ok(()) };
+        if self.arrivals.get().is_some() {
+            return Ok(());
+        }
+        let created =
+            connection.call(&CreateCollectorForEvents { event_manager, event_types: ARRIVALS }).await;
+        if matches!(created, Err(Error::Fault { .. })) {
+            let _ = self.arrivals.set(None);
+        }
+        let events = created?;
+        // Another command may have been quicker.
+        if self.arrivals.set(Some(events.clone())).is_err() {
+            return Ok(());
+        }
+        // Only that something happened matters.
+        connection.call(&SetCollectorPageSize { collector: &events, max_count: 1 }).await?;
+        let spec = FilterSpec::of_objects([events], EVENT_PROPERTIES);
+        connection.call(&CreateFilter { collector: &self.collector, spec }).await.map(drop)
     }
 
     /// Adds and removes machines, with at most one request per view.
@@ -176,19 +197,25 @@ impl Watch {
                 max_object_updates: MAX_OBJECT_UPDATES,
             };
             let deadline = Duration::from_secs(max_wait_seconds.unsigned_abs().into()) + GRACE;
-            let Some(updates) = connection.call_within(&request, deadline).await? else { continue };
+            let Some(updates) = connection.call_within(&request, deadline).await? else {
+                self.synced.send_replace(true);
+                continue;
+            };
             self.touch();
             for update in &updates.objects {
-                if Some(&update.object) == self.arrivals.as_ref() {
+                if self.arrivals.get().and_then(Option::as_ref) == Some(&update.object) {
+                    // vcsim repeats itself.
                     let newest = newest_key(update);
-                    // The first report is of what was before the watch.
-                    if newest_event.is_some() && newest > newest_event {
+                    if newest > newest_event {
+                        newest_event = newest;
                         tell(Change::Appeared);
                     }
-                    newest_event = newest.or(newest_event).or(Some(i64::MIN));
                 } else {
                     take(store, update, tell);
                 }
+            }
+            if !updates.truncated {
+                self.synced.send_replace(true);
             }
             version = updates.version;
         }
@@ -226,6 +253,18 @@ impl Shards {
         }
         let changed = self.views.iter().cloned().zip(changes);
         changed.filter(|(_, c)| !c.add.is_empty() || !c.remove.is_empty()).collect()
+    }
+
+    /// The first distribution: who goes into which view.
+    fn place(&mut self, members: Vec<MoRef>) -> Vec<Vec<MoRef>> {
+        let mut placed = vec![Vec::new(); self.sizes.len()];
+        for (i, member) in members.into_iter().enumerate() {
+            let shard = i % placed.len();
+            self.sizes[shard] += 1;
+            self.members.insert(member.clone(), shard);
+            placed[shard].push(member);
+        }
+        placed
     }
 
     fn smallest(&self) -> usize {
@@ -284,9 +323,9 @@ mod tests {
     #[test]
     fn many_machines_are_spread_evenly_and_a_few_share_one_request() {
         let mut shards = shards();
-        let changes = shards.distribute((0..100).map(moref).collect(), &[]);
+        let changes = shards.distribute((0..99).map(moref).collect(), &[]);
         let sizes: Vec<usize> = changes.iter().map(|(_, change)| change.add.len()).collect();
-        assert_eq!(sizes, [25; SHARDS]);
+        assert_eq!(sizes, [33; SHARDS]);
         let changes = shards.distribute((100..105).map(moref).collect(), &[]);
         assert_eq!(changes.len(), 1);
         let changes = shards.distribute(Vec::new(), &[moref(0), moref(102)]);
@@ -294,7 +333,7 @@ mod tests {
         assert_eq!(removed, 2);
         let again = shards.distribute(vec![moref(5)], &[]);
         assert_eq!(again[0].1.add.len(), 1, "one that left by itself is added again");
-        assert_eq!(shards.sizes.iter().sum::<usize>(), 103, "but counted once");
+        assert_eq!(shards.sizes.iter().sum::<usize>(), 102, "but counted once");
     }
 
     #[test]
