@@ -205,13 +205,11 @@ impl Section {
         ]
         .into_iter()
         .find(|other| other.find(dialect, spelling).is_some());
-        match home {
-            Some(home) => (key, format!("has no effect here; it belongs in `{}`", home.path(dialect))),
-            None => {
-                let known: Vec<_> = self.keys().map(|key| key.name(dialect)).collect();
-                (key, format!("is not a key and has no effect; `{section}` knows {}", known.join(", ")))
-            }
+        if let Some(home) = home {
+            return (key, format!("has no effect here; it belongs in `{}`", home.path(dialect)));
         }
+        let known: Vec<_> = self.keys().map(|key| key.name(dialect)).collect();
+        (key, format!("is not a key and has no effect; `{section}` knows {}", known.join(", ")))
     }
 }
 
@@ -237,7 +235,7 @@ pub(super) enum Top {
     Nodes,
     /// Read by another part of the product.
     Elsewhere,
-    /// Of the provider that was part of Kubernetes until 1.30.
+    /// Of the provider that was once part of Kubernetes.
     InTree,
 }
 

@@ -136,13 +136,12 @@ fn read_section(entry: &Entry, target: &mut RawSection, report: &mut Report) -> 
             let message = format!("is spelled `{}` in YAML; taken as that", key.name(Dialect::Yaml));
             report.warn(Some(entry.line), path, message);
         }
-        match alias.or_else(|| target.section.find(Dialect::Yaml, spelling)) {
-            Some(key) => read_value(key, entry, target, report),
-            None => {
-                let bare = matches!(entry.value.value, Value::Null);
-                let (key, message) = target.section.unknown_key(Dialect::Yaml, spelling, bare);
-                report.warn(Some(entry.line), key, message);
-            }
+        if let Some(key) = alias.or_else(|| target.section.find(Dialect::Yaml, spelling)) {
+            read_value(key, entry, target, report);
+        } else {
+            let bare = matches!(entry.value.value, Value::Null);
+            let (key, message) = target.section.unknown_key(Dialect::Yaml, spelling, bare);
+            report.warn(Some(entry.line), key, message);
         }
     }
     true
@@ -177,10 +176,9 @@ fn read_value(key: &Key, entry: &Entry, target: &mut RawSection, report: &mut Re
 /// A value in the shape that its key wants, or the line of what is wrong with it.
 fn data(shape: Shape, value: &Value, line: usize) -> Result<Option<Data>, (usize, String)> {
     Ok(Some(match (shape, value) {
-        (Shape::Ignored, _) => return Ok(None),
         // The same as if the key were not there, save for the line.
         (Shape::Text, Value::Null) => Data::Text(String::new()),
-        (_, Value::Null) => return Ok(None),
+        (Shape::Ignored, _) | (_, Value::Null) => return Ok(None),
         (_, Value::Tagged) => return Err((line, TAG.to_owned())),
         (Shape::Text | Shape::Bool, Value::Text(text)) => Data::Text(text.clone()),
         (Shape::List, Value::Text(text)) => split(text, line),

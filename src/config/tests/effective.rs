@@ -235,3 +235,28 @@ fn strict_turns_warnings_into_errors_but_not_notes() {
     assert_eq!(error.problems().len(), 1);
     assert!(error.to_string().starts_with("f:2: foo: is not a section"), "{error}");
 }
+
+#[test]
+fn hostile_yaml_is_refused_or_cheap() {
+    use std::time::{Duration, Instant};
+
+    let mut aliases = "a0: &a0 [x]\n".to_owned();
+    for level in 1..40 {
+        let items = vec![format!("*a{}", level - 1); 10].join(",");
+        writeln!(aliases, "a{level}: &a{level} [{items}]").unwrap();
+    }
+    let mut merges = "a0: &a0 {".to_owned();
+    (0..1000).for_each(|key| write!(merges, "k{key}: 1, ").unwrap());
+    merges += "}\n";
+    for level in 1..200 {
+        writeln!(merges, "a{level}: {{<<: [{}]}}", vec!["*a0"; 1000].join(",")).unwrap();
+    }
+    let itself = "global: &a\n  user: *a\n".to_owned();
+    let deep = format!("global: {}", "[".repeat(100_000));
+    let deep_block = format!("global:\n {}x", "- ".repeat(100_000));
+    for text in [aliases, merges, itself, deep, deep_block] {
+        let start = Instant::now();
+        assert!(load(&text, "f", Options { strict: true }).is_err());
+        assert!(start.elapsed() < Duration::from_secs(10), "{}", &text[..40]);
+    }
+}

@@ -1,5 +1,7 @@
 //! What an administrator is told about typical mistakes.
 
+use std::fmt::Write;
+
 use super::super::{Options, load};
 
 /// Everything that is said about a text, a line each; warnings are marked.
@@ -297,7 +299,7 @@ fn texts() {
     for (name, text, want) in CASES {
         let got = told(text);
         if got != *want {
-            wrong += &format!("--- {name}\n{text}\n  got:  {got}\n  want: {want}\n");
+            writeln!(wrong, "--- {name}\n{text}\n  got:  {got}\n  want: {want}").unwrap();
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
