@@ -161,6 +161,9 @@ impl Scanner<'_> {
         self.skip_blanks();
         if self.peek() != Some(']') {
             let hint = match &subsection {
+                None if matches!(self.peek(), Some(c) if c.is_alphanumeric()) => {
+                    format!("the second word must be in double quotes, as in [{name} \"name\"]")
+                }
                 None => format!("expected ] or a name in double quotes, as in [{name}] or [{name} \"name\"]"),
                 Some(_) => format!("expected ] after the quoted name, as in [{name} \"name\"]"),
             };

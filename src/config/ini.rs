@@ -40,6 +40,7 @@ pub(super) fn read(text: &str, file: &str, report: &mut Report) -> Result<RawCon
                     header,
                     "the vCenter has no name; write [VirtualCenter \"vc.example.com\"]",
                 );
+                raw.vcenters_lost = true;
                 continue;
             }
             (_, Some(_)) => {
@@ -99,11 +100,13 @@ fn read_variable(variable: &gcfg::Variable, target: &mut RawSection, report: &mu
         (Shape::Bool, None) => Data::Text("true".to_owned()),
         (Shape::Bool, Some(text)) if text.is_empty() => {
             report.error(Some(line), path, "expected true or false, found nothing");
+            target.lose(key.field);
             return;
         }
         (_, None) => {
             let message = format!("there is no value; write {} = ...", key.name(Dialect::Ini));
             report.error(Some(line), path, message);
+            target.lose(key.field);
             return;
         }
         (Shape::Text | Shape::Bool, Some(text)) => Data::Text(text.clone()),

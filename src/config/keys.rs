@@ -205,13 +205,11 @@ impl Section {
         ]
         .into_iter()
         .find(|other| other.find(dialect, spelling).is_some());
-        match home {
-            Some(home) => (key, format!("has no effect here; it belongs in `{}`", home.path(dialect))),
-            None => {
-                let known: Vec<_> = self.keys().map(|key| key.name(dialect)).collect();
-                (key, format!("is not a key and has no effect; `{section}` knows {}", known.join(", ")))
-            }
+        if let Some(home) = home {
+            return (key, format!("has no effect here; it belongs in `{}`", home.path(dialect)));
         }
+        let known: Vec<_> = self.keys().map(|key| key.name(dialect)).collect();
+        (key, format!("is not a key and has no effect; `{section}` knows {}", known.join(", ")))
     }
 }
 
@@ -237,7 +235,7 @@ pub(super) enum Top {
     Nodes,
     /// Read by another part of the product.
     Elsewhere,
-    /// Of the provider that was part of Kubernetes until 1.30.
+    /// Of the provider that was once part of Kubernetes.
     InTree,
 }
 
@@ -269,17 +267,19 @@ impl Top {
 
     /// What to say about a name that stands for nothing.
     pub(super) fn unknown(dialect: Dialect, spelling: &str) -> String {
-        let names = || {
-            TOP.iter().filter(|(_, _, top)| *top != Self::InTree).map(|(yaml, ini, _)| match dialect {
-                Dialect::Yaml => *yaml,
-                Dialect::Ini => *ini,
-            })
+        let known = || TOP.iter().filter(|(_, _, top)| *top != Self::InTree);
+        let name = |(yaml, ini, _): &(&'static str, &'static str, Self)| match dialect {
+            Dialect::Yaml => *yaml,
+            Dialect::Ini => *ini,
         };
-        match nearest(spelling, names()) {
+        // The other dialect's name may be meant: vcenter, VirtualCenter.
+        let near = nearest(spelling, known().flat_map(|(yaml, ini, _)| [*yaml, *ini]))
+            .and_then(|near| known().find(|(yaml, ini, _)| *yaml == near || *ini == near));
+        match near.map(name) {
             Some(near) => format!("is not a section and has no effect; did you mean `{near}`?"),
             None => format!(
                 "is not a section and has no effect; there are {}",
-                names().collect::<Vec<_>>().join(", ")
+                known().map(name).collect::<Vec<_>>().join(", ")
             ),
         }
     }

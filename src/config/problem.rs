@@ -138,11 +138,6 @@ impl Report {
         self.warnings.push(Warning { severity: Severity::Note, problem });
     }
 
-    /// How many errors there are so far.
-    pub(super) fn errors(&self) -> usize {
-        self.errors.len()
-    }
-
     /// The warnings, or all errors; under `strict` a warning is an error.
     pub(super) fn finish(mut self, strict: bool) -> Result<Vec<Warning>, ConfigError> {
         self.warnings.sort_by_key(|warning| warning.problem.line.unwrap_or(usize::MAX));

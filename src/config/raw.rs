@@ -17,6 +17,8 @@ pub(super) struct RawConfig {
     pub(super) labels: RawSection,
     /// `nodes`
     pub(super) nodes: RawSection,
+    /// There is something about vCenters that could not be read, and that is reported.
+    pub(super) vcenters_lost: bool,
 }
 
 impl RawConfig {
@@ -28,6 +30,7 @@ impl RawConfig {
             vcenters: Vec::new(),
             labels: RawSection::new(Section::Labels, None),
             nodes: RawSection::new(Section::Nodes, None),
+            vcenters_lost: false,
         }
     }
 }
@@ -39,6 +42,7 @@ pub(super) struct RawSection {
     /// Where it begins; none if it is not in the file.
     pub(super) line: Option<usize>,
     values: Vec<RawValue>,
+    lost: Vec<Field>,
 }
 
 /// What a key was given.
@@ -61,13 +65,24 @@ pub(super) enum Data {
 impl RawSection {
     /// Without any value.
     pub(super) fn new(section: Section, line: Option<usize>) -> Self {
-        Self { section, line, values: Vec::new() }
+        Self { section, line, values: Vec::new(), lost: Vec::new() }
     }
 
     /// Gives a key its value; the last one wins.
     pub(super) fn set(&mut self, field: Field, line: usize, data: Data) {
         self.values.retain(|value| value.field != field);
         self.values.push(RawValue { field, line, data });
+    }
+
+    /// Remembers that a key is given in a way that could not be read, and that is reported: it must
+    /// not be called missing as well.
+    pub(super) fn lose(&mut self, field: Field) {
+        self.lost.push(field);
+    }
+
+    /// Whether a value of the key could not be read.
+    pub(super) fn has_lost(&self, field: Field) -> bool {
+        self.lost.contains(&field)
     }
 
     /// What a key was given; an empty text is the same as none.

@@ -129,6 +129,12 @@ impl Resolver<'_> {
     }
 
     fn source(&mut self, raw: &RawSection) -> Source {
+        if [Field::SecretName, Field::SecretNamespace, Field::SecretsDirectory]
+            .iter()
+            .any(|field| raw.has_lost(*field))
+        {
+            return Source::Broken;
+        }
         let secret_name = raw.text(Field::SecretName);
         let namespace = raw.text(Field::SecretNamespace);
         let directory = raw.text(Field::SecretsDirectory);
@@ -164,7 +170,6 @@ impl Resolver<'_> {
         for section in &raw.vcenters {
             let Section::Vcenter(id) = &section.section else { continue };
             let own = self.settings(section);
-            // Without anything in it there is an error about that already.
             if let Some(server) = self.server(section, id) {
                 let vcenter = self.vcenter(id, server, &own, &global);
                 let line = section.line_of(Field::Server);
@@ -183,7 +188,7 @@ impl Resolver<'_> {
                 let vcenter = self.vcenter(id, server, &own, &global);
                 found.push((vcenter, Some(line)));
             }
-        } else if raw.vcenters.is_empty() && self.report.errors() == 0 {
+        } else if raw.vcenters.is_empty() && !raw.vcenters_lost && !raw.global.has_lost(Field::Server) {
             self.report.error(
                 None,
                 None,
@@ -207,6 +212,9 @@ impl Resolver<'_> {
     fn server(&mut self, raw: &RawSection, id: &str) -> Option<String> {
         if raw.text(Field::Server).is_some() {
             return self.parse_server(raw, Field::Server);
+        }
+        if raw.has_lost(Field::Server) {
+            return None;
         }
         match self.dialect {
             Dialect::Yaml => {
@@ -260,7 +268,7 @@ impl Resolver<'_> {
                     |field| own.raw.text(field).or_else(|| global.raw.text(field)).map(|(text, _)| text);
                 let (user, password) = (text(Field::User), text(Field::Password));
                 for (field, value) in [(Field::User, user), (Field::Password, password)] {
-                    if value.is_none() {
+                    if value.is_none() && !own.raw.has_lost(field) && !global.raw.has_lost(field) {
                         self.no_credentials(own.raw, field);
                     }
                 }

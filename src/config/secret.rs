@@ -221,7 +221,10 @@ mod tests {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect()
     }
 
-    fn find(pairs: &[(&str, &str)], server: &str) -> Result<(String, String, Vec<String>), String> {
+    /// User, password and warnings, or the error.
+    type Outcome = Result<(String, String, Vec<String>), String>;
+
+    fn find(pairs: &[(&str, &str)], server: &str) -> Outcome {
         Credentials::find(&data(pairs), server, "Secret ns/s")
             .map(|found| {
                 let Credentials { user, password } = found.credentials;
@@ -230,7 +233,8 @@ mod tests {
             .map_err(|error| error.to_string())
     }
 
-    fn ok(user: &str, password: &str) -> Result<(String, String, Vec<String>), String> {
+    #[allow(clippy::unnecessary_wraps, reason = "it is compared with an outcome")]
+    fn ok(user: &str, password: &str) -> Outcome {
         Ok((user.to_owned(), password.to_owned(), Vec::new()))
     }
 
@@ -301,7 +305,8 @@ mod tests {
 
     #[test]
     fn errors_name_secret_and_key() {
-        let cases: [(&[(&str, &str)], &str, &str); 8] = [
+        type Pairs<'a> = &'a [(&'a str, &'a str)];
+        let cases: [(Pairs<'_>, &str, &str); 8] = [
             (&[], "vc", "there are no data; expected the keys `vc.username` and `vc.password`"),
             (&[("vc.username", "u")], "vc", "key `vc.password` is missing beside `vc.username`"),
             (&[("vc.password", "p")], "vc", "key `vc.username` is missing beside `vc.password`"),
@@ -355,7 +360,10 @@ mod tests {
         }
 
         #[test]
-        fn any_data_are_survived(pairs in prop::collection::btree_map(".{0,12}", prop::collection::vec(any::<u8>(), 0..8), 0..6), server in ".{0,8}") {
+        fn any_data_are_survived(
+            pairs in prop::collection::btree_map(".{0,12}", prop::collection::vec(any::<u8>(), 0..8), 0..6),
+            server in ".{0,8}",
+        ) {
             drop(Credentials::find(&pairs, &server, "S"));
         }
     }

@@ -1,5 +1,7 @@
 //! From the tree of a YAML file to the raw configuration.
 
+use std::rc::Rc;
+
 use super::dialect::Dialect;
 use super::keys::{Field, Key, Section, Shape, Top, name};
 use super::problem::{ConfigError, Problem, Report};
@@ -46,10 +48,10 @@ pub(super) fn read(text: &str, file: &str, report: &mut Report) -> Result<RawCon
             continue;
         };
         match Top::find(Dialect::Yaml, key) {
-            Some(Top::Global) => read_section(entry, &mut raw.global, report),
-            Some(Top::Labels) => read_section(entry, &mut raw.labels, report),
-            Some(Top::Nodes) => read_section(entry, &mut raw.nodes, report),
-            Some(Top::Vcenter) => raw.vcenters = read_vcenters(entry, report),
+            Some(Top::Global) => drop(read_section(entry, &mut raw.global, report)),
+            Some(Top::Labels) => drop(read_section(entry, &mut raw.labels, report)),
+            Some(Top::Nodes) => drop(read_section(entry, &mut raw.nodes, report)),
+            Some(Top::Vcenter) => read_vcenters(entry, &mut raw, report),
             Some(Top::Elsewhere) => {}
             Some(Top::InTree) => report.warn(Some(entry.line), key.clone(), super::IN_TREE),
             None => {
@@ -71,9 +73,9 @@ fn shown(key: &str, value: &Node) -> String {
     }
 }
 
-fn read_vcenters(entry: &Entry, report: &mut Report) -> Vec<RawSection> {
+fn read_vcenters(entry: &Entry, raw: &mut RawConfig, report: &mut Report) {
     let entries = match &entry.value.value {
-        Value::Null => return Vec::new(),
+        Value::Null => return,
         Value::Mapping(entries) => entries,
         _ => {
             report.error(
@@ -81,43 +83,40 @@ fn read_vcenters(entry: &Entry, report: &mut Report) -> Vec<RawSection> {
                 "vcenter".to_owned(),
                 "expected vCenters by name, as in `vcenter: {vc1: {server: vc.example.com}}`",
             );
-            return Vec::new();
+            raw.vcenters_lost = true;
+            return;
         }
     };
-    let mut vcenters = Vec::new();
     for entry in entries {
         let Some(id) = entry.key.as_ref().filter(|id| !id.is_empty()) else {
-            report.error(
-                Some(entry.line),
-                "vcenter".to_owned(),
-                "a vCenter needs a name: a word before the colon",
-            );
+            let message = "a vCenter needs a name: a word before the colon";
+            report.error(Some(entry.line), "vcenter".to_owned(), message);
+            raw.vcenters_lost = true;
             continue;
         };
-        let section = Section::Vcenter(id.clone());
-        let mut target = RawSection::new(section, Some(entry.line));
-        match &entry.value.value {
-            Value::Null => {
-                let message = "nothing stands below the name; write at least `server` there";
-                report.error(Some(entry.line), target.section.path(Dialect::Yaml), message);
-            }
-            _ => read_section(entry, &mut target, report),
+        let mut target = RawSection::new(Section::Vcenter(id.clone()), Some(entry.line));
+        if let Value::Null = entry.value.value {
+            let message = "nothing stands below the name; write at least `server` there";
+            report.error(Some(entry.line), target.section.path(Dialect::Yaml), message);
+            raw.vcenters_lost = true;
+        } else if read_section(entry, &mut target, report) {
+            raw.vcenters.push(target);
+        } else {
+            raw.vcenters_lost = true;
         }
-        // Also one with errors: it must not seem that there is none.
-        vcenters.push(target);
     }
-    vcenters
 }
 
-fn read_section(entry: &Entry, target: &mut RawSection, report: &mut Report) {
+/// Whether there are keys at all.
+fn read_section(entry: &Entry, target: &mut RawSection, report: &mut Report) -> bool {
     target.line = Some(entry.line);
     let entries = match &entry.value.value {
-        Value::Null => return,
+        Value::Null => return false,
         Value::Mapping(entries) => entries,
         other => {
             let message = format!("expected `key: value` lines below it, found {}", kind(other));
             report.error(Some(entry.line), target.section.path(Dialect::Yaml), message);
-            return;
+            return false;
         }
     };
     for entry in entries {
@@ -137,15 +136,15 @@ fn read_section(entry: &Entry, target: &mut RawSection, report: &mut Report) {
             let message = format!("is spelled `{}` in YAML; taken as that", key.name(Dialect::Yaml));
             report.warn(Some(entry.line), path, message);
         }
-        match alias.or_else(|| target.section.find(Dialect::Yaml, spelling)) {
-            Some(key) => read_value(key, entry, target, report),
-            None => {
-                let bare = matches!(entry.value.value, Value::Null);
-                let (key, message) = target.section.unknown_key(Dialect::Yaml, spelling, bare);
-                report.warn(Some(entry.line), key, message);
-            }
+        if let Some(key) = alias.or_else(|| target.section.find(Dialect::Yaml, spelling)) {
+            read_value(key, entry, target, report);
+        } else {
+            let bare = matches!(entry.value.value, Value::Null);
+            let (key, message) = target.section.unknown_key(Dialect::Yaml, spelling, bare);
+            report.warn(Some(entry.line), key, message);
         }
     }
+    true
 }
 
 /// `ca-file` is widely written in YAML files too, and left out it would mean other CAs.
@@ -163,55 +162,57 @@ fn read_value(key: &Key, entry: &Entry, target: &mut RawSection, report: &mut Re
         Value::Null => entry.line,
         _ => node.line,
     };
-    let data = match (key.shape, &node.value) {
-        (Shape::Ignored, _) => {
-            report.note(Some(line), path, super::NO_EFFECT);
-            return;
+    match data(key.shape, &node.value, line) {
+        Ok(Some(data)) => target.set(key.field, line, data),
+        Ok(None) if key.shape == Shape::Ignored => report.note(Some(line), path, super::NO_EFFECT),
+        Ok(None) => {}
+        Err((line, message)) => {
+            report.error(Some(line), path, message);
+            target.lose(key.field);
         }
+    }
+}
+
+/// A value in the shape that its key wants, or the line of what is wrong with it.
+fn data(shape: Shape, value: &Value, line: usize) -> Result<Option<Data>, (usize, String)> {
+    Ok(Some(match (shape, value) {
         // The same as if the key were not there, save for the line.
         (Shape::Text, Value::Null) => Data::Text(String::new()),
-        (_, Value::Null) => return,
-        (_, Value::Tagged) => {
-            report.error(Some(line), path, TAG);
-            return;
-        }
+        (Shape::Ignored, _) | (_, Value::Null) => return Ok(None),
+        (_, Value::Tagged) => return Err((line, TAG.to_owned())),
         (Shape::Text | Shape::Bool, Value::Text(text)) => Data::Text(text.clone()),
         (Shape::List, Value::Text(text)) => split(text, line),
-        (Shape::List, Value::List(items)) => match list(items) {
-            Ok(items) => Data::List(items),
-            Err(line) => {
-                report.error(Some(line), path, "expected a list of plain values; put each item in quotes");
-                return;
-            }
-        },
+        (Shape::List, Value::List(items)) => Data::List(list(items)?),
         (Shape::List, Value::Mapping(_)) => {
-            report.error(Some(line), path, "expected a list, as in [a, b], found a mapping");
-            return;
+            return Err((line, "expected a list, as in [a, b], found a mapping".to_owned()));
         }
         (Shape::Text | Shape::Bool, other) => {
             let message = format!(
                 "expected one value, found {}; put a value that begins with {{ or [ in single quotes",
                 kind(other)
             );
-            report.error(Some(line), path, message);
-            return;
+            return Err((line, message));
         }
-    };
-    target.set(key.field, line, data);
+    }))
 }
 
 const TAG: &str = "the value has a YAML tag (a word that begins with !), which is not known here; if it belongs to \
                    the value, put the value in single quotes";
 
-/// The items without the empty ones, or the line of one that is no text.
-fn list(items: &[std::rc::Rc<Node>]) -> Result<Vec<(String, usize)>, usize> {
+/// The items without the empty ones.
+fn list(items: &[Rc<Node>]) -> Result<Vec<(String, usize)>, (usize, String)> {
     let mut texts = Vec::new();
     for item in items {
         match &item.value {
             Value::Null => {}
             Value::Text(text) if text.trim().is_empty() => {}
             Value::Text(text) => texts.push((text.trim().to_owned(), item.line)),
-            _ => return Err(item.line),
+            _ => {
+                return Err((
+                    item.line,
+                    "expected a list of plain values; put this item in quotes".to_owned(),
+                ));
+            }
         }
     }
     Ok(texts)

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use serde_saphyr::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, Span, Tag};
+use serde_saphyr::granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Span, Tag};
 
 /// A node and where it begins. There is no `Debug`: it may hold a password.
 pub(super) struct Node {
@@ -235,6 +235,9 @@ fn explain(kind: &ErrorKind) -> String {
         | ErrorKind::TabAtBlockScalarStart
         | ErrorKind::TabInPlainScalar => "a tab stands where YAML allows only spaces; indent with spaces",
         ErrorKind::UnclosedQuotedScalar => "a quoted value is not closed; is the quote at its end missing?",
+        ErrorKind::InvalidQuotedScalarIndent => {
+            "a quoted value is still open here; is its closing quote missing in a line above?"
+        }
         ErrorKind::UnknownQuotedScalarEscape
         | ErrorKind::InvalidQuotedScalarHexEscape
         | ErrorKind::InvalidUnicodeEscape => {
@@ -279,7 +282,7 @@ fn explain(kind: &ErrorKind) -> String {
         | ErrorKind::UndeclaredTagHandle => {
             "a value that begins with ! is taken for a tag; put it in single quotes"
         }
-        granit_parser::ErrorKind::InvalidBlockScalarHeader => {
+        ErrorKind::InvalidBlockScalarHeader => {
             "a value that begins with | or > is taken for a block of text; put it in single quotes"
         }
         other => return format!("not valid YAML: {other}"),
