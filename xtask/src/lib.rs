@@ -2,10 +2,7 @@
 //!
 //! * [`testbed`]: a real Kubernetes control plane, a simulated vCenter and the product as
 //!   processes of this machine. The integration tests use it too.
-//! * [`demo`]: `cargo xtask demo`, the product at work in a minute.
 
-pub mod demo;
-pub mod terminal;
 pub mod testbed;
 
 /// Prepares the process: TLS needs one provider of cryptography, chosen once.
