@@ -1,2 +1,2 @@
-//! Everything a developer runs.
-fn main() {}
+//! x
+fn main(){}
