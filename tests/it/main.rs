@@ -1,1 +1,7 @@
-//! Integration tests.
+//! The integration tests: one binary, a folder per capability, against the real kube-apiserver and
+//! the vCenter simulator of `tests/testbed`, which is built on first need.
+
+mod architecture;
+mod client;
+mod nodes;
+mod support;

@@ -1,0 +1,1 @@
+//! The vCenter client against the simulator.

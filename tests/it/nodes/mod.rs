@@ -1,0 +1,1 @@
+//! The node controller, end to end.
