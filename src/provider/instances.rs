@@ -11,7 +11,10 @@ use super::identify::Machine;
 use super::resolver::{self, Message};
 use super::roster::{Roster, State};
 use super::{addresses, instance_type};
-use crate::cloud::{Instance, InstanceError, Instances, NodeIdentity, ProviderId, swap_byte_order};
+use crate::cloud::{
+    Existence, Instance, InstanceError, Instances, MachineRecord, NodeIdentity, ProviderId, Zone,
+    swap_byte_order,
+};
 use crate::config::{IpFamily, Nodes};
 use crate::vsphere::inventory::{Inventory, Vm};
 use uuid::Uuid;
@@ -96,6 +99,8 @@ impl VsphereInstances {
             instance_type: instance_type::instance_type(&vm),
             host_name: vm.host_name.clone(),
             addresses: addresses::select(&vm, &vcenter.ip_families, &self.shared.nodes),
+            zone: Zone::default(),
+            record: None,
             location,
         })
     }
@@ -118,6 +123,10 @@ impl Instances for VsphereInstances {
                 Ok(State::Looking) | Err(_) => continue,
             };
         }
+    }
+
+    async fn existence(&self, _node: &NodeIdentity, _record: Option<&MachineRecord>) -> Existence {
+        Existence::Unknown("not known yet".to_owned())
     }
 
     fn changes(&self) -> BoxStream<'static, String> {
