@@ -10,10 +10,9 @@ use tokio::sync::{broadcast, mpsc};
 use super::identify::Machine;
 use super::resolver::{self, Message};
 use super::roster::{Roster, State};
-use super::{addresses, instance_type};
+use super::{addresses, instance_type, zone};
 use crate::cloud::{
-    Existence, Instance, InstanceError, Instances, MachineRecord, NodeIdentity, ProviderId, Zone,
-    swap_byte_order,
+    Existence, Instance, InstanceError, Instances, MachineRecord, NodeIdentity, ProviderId, swap_byte_order,
 };
 use crate::config::{IpFamily, Nodes};
 use crate::vsphere::inventory::{Inventory, Vm};
@@ -99,8 +98,8 @@ impl VsphereInstances {
             instance_type: instance_type::instance_type(&vm),
             host_name: vm.host_name.clone(),
             addresses: addresses::select(&vm, &vcenter.ip_families, &self.shared.nodes),
-            zone: Zone::default(),
-            record: None,
+            zone: zone::zone(vcenter.inventory.store().zone_of(&vm)),
+            record: record(vcenter, &vm),
             location,
         })
     }
@@ -154,4 +153,14 @@ impl Instances for VsphereInstances {
     fn forget(&self, node_name: &str) {
         let _ = self.shared.inbox.send(Message::Forget(node_name.to_owned()));
     }
+}
+
+/// What must be remembered of a machine.
+fn record(vcenter: &VcenterHandle, vm: &Vm) -> Option<MachineRecord> {
+    Some(MachineRecord {
+        vcenter: vcenter.inventory.store().vcenter_uuid()?.to_string(),
+        vm: vm.moref.id.to_string(),
+        instance_uuid: vm.instance_uuid.map(|uuid| uuid.to_string()),
+        folder: vm.parent.as_ref().map(|folder| folder.id.to_string()),
+    })
 }

@@ -8,6 +8,7 @@ mod ip;
 mod resolver;
 mod roster;
 mod static_addresses;
+mod zone;
 
 #[cfg(test)]
 mod fixtures;

@@ -356,6 +356,8 @@ fn publish(shared: &Shared, name: &str, state: &State) -> bool {
     let news = shared.roster.set(name, state.clone());
     if news {
         match state {
+            // While a vCenter is away, it is the same for all its Nodes, and told once already.
+            State::Failed(error @ InstanceError::Unknown(_)) => debug!(node = name, %error, "unknown"),
             State::Failed(error) => info!(node = name, %error, "no certain machine"),
             State::Bound(machine) => debug!(node = name, machine = %machine.moref, "found"),
             State::Looking => {}

@@ -13,16 +13,18 @@ mod store;
 mod task;
 mod vm;
 mod watch;
+mod zone;
 
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch as channel};
 
 pub use lookup::{FoundBy, Hit, Query};
-pub use store::{Scope, Store};
+pub use store::{Scope, Store, ZoneFacts};
 pub use vm::{ConnectionState, GuestNic, PowerState, Vm};
+pub use zone::{ZoneCategories, ZoneTags};
 
-use super::{CredentialFeed, Endpoint, Error, MoRef, Session};
+use super::{CredentialFeed, Endpoint, Error, MoRef, Session, Tags};
 use crate::config::Vcenter;
 
 /// Changes that a slow reader may lag behind before it is told to look at everything again.
@@ -33,6 +35,7 @@ const CHANGES_KEPT: usize = 16_384;
 pub struct Inventory {
     endpoint: Endpoint,
     session: Session,
+    tags: Arc<tokio::sync::Mutex<Tags>>,
     store: Arc<Store>,
     commands: mpsc::UnboundedSender<Command>,
     changes: broadcast::Sender<Change>,
@@ -71,22 +74,31 @@ enum Command {
 
 impl Inventory {
     /// Starts the task of one vCenter; it ends when the last handle is dropped.
-    pub fn start(vcenter: &Vcenter, credentials: CredentialFeed) -> Result<Self, Error> {
+    ///
+    /// With `zones`, the tags of the objects above the machines are read as well.
+    pub fn start(
+        vcenter: &Vcenter,
+        zones: Option<ZoneCategories>,
+        credentials: CredentialFeed,
+    ) -> Result<Self, Error> {
         let session = Session::new(vcenter, credentials)?;
         let store = Arc::new(Store::default());
+        store.set_categories(zones);
+        let tags = Arc::new(tokio::sync::Mutex::new(Tags::new(session.clone())));
         let (commands, inbox) = mpsc::unbounded_channel();
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
         let (health, health_seen) = channel::channel(Health::Connecting);
         let this = Self {
             endpoint: Endpoint::new(vcenter),
             session: session.clone(),
+            tags: tags.clone(),
             store: store.clone(),
             commands,
             changes: changes.clone(),
             health: health_seen,
         };
         let datacenters = vcenter.datacenters.clone();
-        tokio::spawn(task::Task::new(session, datacenters, store, inbox, changes, health).run());
+        tokio::spawn(task::Task::new(session, datacenters, store, tags, inbox, changes, health).run());
         Ok(this)
     }
 
@@ -134,9 +146,16 @@ impl Inventory {
         let _ = self.commands.send(Command::WatchArrivals);
     }
 
-    /// Ends the session on the server.
+    /// Ends the sessions on the server.
     pub async fn close(&self) {
-        self.session.close().await;
+        // Both at once: together they have a few seconds.
+        let rest = async {
+            // Held only while a question is under way, which is abandoned then.
+            if let Ok(tags) = self.tags.try_lock() {
+                tags.close().await;
+            }
+        };
+        futures::future::join(self.session.close(), rest).await;
     }
 
     async fn ask<T>(

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tokio::sync::{broadcast, mpsc, watch as channel};
-use tokio::time::Instant;
+use tokio::sync::{Notify, broadcast, mpsc, watch as channel};
+use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
 use super::lookup::Lookup;
@@ -18,7 +18,7 @@ use super::watch::Watch;
 use super::{Change, Command, Health, Store, Vm, datacenters};
 use crate::vsphere::session::jittered;
 use crate::vsphere::types::{ContinueRetrievePropertiesEx, FilterSpec, RetrievePropertiesEx, RetrieveResult};
-use crate::vsphere::{Connection, Error, MoRef, Session};
+use crate::vsphere::{Connection, Error, MoRef, Session, Tags};
 
 /// Between tries to reach a vCenter that is away: so long at first, doubled each time …
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -30,6 +30,15 @@ const CONFIGURATION_PAUSE: Duration = Duration::from_secs(30);
 
 /// How long the watch waits for the first machines; a cluster has nodes at once or has none.
 const FIRST_JOIN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often tags are read again; nothing tells of their changes.
+const TAGS_PERIOD: Duration = Duration::from_mins(1);
+
+/// After a failure, tags are read again sooner.
+const TAGS_RETRY: Duration = Duration::from_secs(5);
+
+/// How long machines wait for their tags.
+const TAGS_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The same trouble is told again after this long.
 const TELL_AGAIN: Duration = Duration::from_mins(5);
@@ -44,6 +53,7 @@ pub(super) struct Task {
     session: Session,
     datacenters: Vec<String>,
     store: Arc<Store>,
+    tags: Arc<tokio::sync::Mutex<Tags>>,
     inbox: mpsc::UnboundedReceiver<Command>,
     changes: broadcast::Sender<Change>,
     health: channel::Sender<Health>,
@@ -64,6 +74,7 @@ impl Task {
         session: Session,
         datacenters: Vec<String>,
         store: Arc<Store>,
+        tags: Arc<tokio::sync::Mutex<Tags>>,
         inbox: mpsc::UnboundedReceiver<Command>,
         changes: broadcast::Sender<Change>,
         health: channel::Sender<Health>,
@@ -73,6 +84,7 @@ impl Task {
             session,
             datacenters,
             store,
+            tags,
             inbox,
             changes,
             health,
@@ -149,6 +161,7 @@ impl Task {
             self.session.probe().await?;
         }
         let connection = self.session.connect().await?;
+        self.store.set_vcenter_uuid(connection.content().about.instance_uuid.as_deref());
         if !self.datacenters.is_empty() {
             let (scope, entities) = datacenters::resolve(&connection, &self.datacenters).await?;
             self.store.put_entities(entities);
@@ -161,11 +174,19 @@ impl Task {
         let watch = Watch::build(&connection, members).await?;
         debug!(vcenter = %connection.session().endpoint(), epoch = connection.epoch(), "watching");
         let (store, changes) = (self.store.clone(), self.changes.clone());
-        // Nobody may listen; then there is nothing to tell either.
-        let tell = move |change| drop(changes.send(change));
+        let moved = Notify::new();
+        let tell = |change| {
+            if let Change::Vm(moref) = &change
+                && store.lacks_parents(moref)
+            {
+                moved.notify_one();
+            }
+            // Nobody may listen; then there is nothing to tell either.
+            drop(changes.send(change));
+        };
         tokio::select! {
             polled = watch.poll(&connection, &store, &tell) => polled.map(|never: Infallible| match never {}),
-            served = self.serve(&connection, &watch, first_joins) => served,
+            served = self.serve(&connection, &watch, first_joins, &moved) => served,
         }
     }
 
@@ -203,15 +224,20 @@ impl Task {
         connection: &Connection,
         watch: &Watch,
         first: Vec<Command>,
+        moved: &Notify,
     ) -> Result<(), Error> {
         let (store, lookup, members) = (&*self.store, &self.lookup, &self.members);
-        let arrivals_wanted = &self.arrivals_wanted;
-        let worker = Worker { connection, watch, store, lookup, members, arrivals_wanted };
+        let (tags, changes, arrivals_wanted) = (&*self.tags, &self.changes, &self.arrivals_wanted);
+        let tags_missed = Notify::new();
+        let worker =
+            Worker { connection, watch, store, lookup, members, tags, tags_missed, changes, arrivals_wanted };
         let mut running = FuturesUnordered::new();
         running.extend(first.into_iter().map(|command| worker.execute(command)));
         if arrivals_wanted.load(Ordering::Relaxed) {
             running.push(worker.execute(Command::WatchArrivals));
         }
+        let housekeeping = worker.housekeeping(moved);
+        tokio::pin!(housekeeping);
         loop {
             tokio::select! {
                 command = self.inbox.recv() => match command {
@@ -219,6 +245,7 @@ impl Task {
                     Some(command) => running.push(worker.execute(command)),
                 },
                 Some(done) = running.next() => done?,
+                failed = &mut housekeeping => return Err(failed),
             }
         }
     }
@@ -246,6 +273,10 @@ struct Worker<'a> {
     store: &'a Store,
     lookup: &'a Lookup,
     members: &'a Mutex<HashSet<MoRef>>,
+    tags: &'a tokio::sync::Mutex<Tags>,
+    /// Tags should have been read and were not.
+    tags_missed: Notify,
+    changes: &'a broadcast::Sender<Change>,
     arrivals_wanted: &'a AtomicBool,
 }
 
@@ -314,11 +345,89 @@ impl Worker<'_> {
         }
         // Those that the watch was built around come with its first answers.
         self.watch.synced().await;
+        self.learn_ancestors().await
+    }
+
+    /// Gets to know the objects above machines, and the tags of those that are new.
+    async fn learn_ancestors(&self) -> Result<(), Error> {
         let parents = self.store.unknown_parents();
-        if !parents.is_empty() {
-            self.store.put_entities(datacenters::ancestors(self.connection, parents).await?);
+        if parents.is_empty() {
+            return Ok(());
+        }
+        self.store.put_entities(datacenters::ancestors(self.connection, parents).await?);
+        // Whoever waits for the machines does not wait for a REST service that hangs.
+        if self.store.wants_zones() && !matches!(timeout(TAGS_PATIENCE, self.refresh_tags()).await, Ok(true))
+        {
+            self.store.set_tags_problem("tags cannot be read now".to_owned());
+            self.tags_missed.notify_one();
         }
         Ok(())
+    }
+
+    /// What goes on by itself; returns only with an error of the session.
+    async fn housekeeping(&self, moved: &Notify) -> Error {
+        self.watch.synced().await;
+        let mut next_tags = Instant::now() + TAGS_PERIOD;
+        loop {
+            tokio::select! {
+                () = self.tags_missed.notified() => next_tags = next_tags.min(Instant::now() + TAGS_RETRY),
+                () = moved.notified() => {
+                    if let Err(error) = self.learn_ancestors().await
+                        && fatal::<()>(&Err(error.clone())).is_err()
+                    {
+                        return error;
+                    }
+                }
+                () = tokio::time::sleep_until(next_tags), if self.store.wants_zones() => {
+                    let read = self.refresh_tags().await;
+                    next_tags = Instant::now() + if read { TAGS_PERIOD } else { TAGS_RETRY };
+                }
+            }
+        }
+    }
+
+    /// Reads the tags of all objects that matter; a REST service that fails costs nobody the rest.
+    async fn refresh_tags(&self) -> bool {
+        let read = async {
+            let mut tags = self.tags.lock().await;
+            let asked = self.store.tag_objects();
+            let mut moved = self.take_tags(&mut tags, asked.clone()).await?;
+            let known: HashSet<MoRef> = asked.into_iter().collect();
+            let also: Vec<MoRef> =
+                self.store.untagged_machines().into_iter().filter(|vm| !known.contains(vm)).collect();
+            if !also.is_empty() {
+                moved.extend(self.take_tags(&mut tags, also).await?);
+            }
+            Ok(moved)
+        };
+        match read.await {
+            Ok(moved) => {
+                for moref in moved {
+                    let _ = self.changes.send(Change::Vm(moref));
+                }
+                true
+            }
+            Err(error) => {
+                let error: Error = error;
+                warn!(vcenter = %self.connection.session().endpoint(), %error, "tags cannot be read; trying again");
+                self.store.set_tags_problem(format!("tags cannot be read: {error}"));
+                false
+            }
+        }
+    }
+
+    async fn take_tags(&self, tags: &mut Tags, objects: Vec<MoRef>) -> Result<Vec<MoRef>, Error> {
+        if objects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let attached = tags.attached(&objects).await?;
+        for object in &attached.unreadable {
+            warn!(
+                vcenter = %self.connection.session().endpoint(),
+                object, "the account may not read this; zones that it tells are unknown"
+            );
+        }
+        Ok(self.store.set_tags(&objects, attached.tags))
     }
 
     /// Reads machines at once instead of waiting for the next answer of the poll.
