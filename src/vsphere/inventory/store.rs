@@ -201,7 +201,10 @@ impl Store {
                 objects.extend(inner.chains(vm).into_iter().flatten().filter(|object| *object != vm.moref));
             }
             let mut objects: Vec<MoRef> = objects.into_iter().collect();
-            objects.extend(inner.incomplete(categories));
+            // At first nothing is known; mostly what is above the machines is enough.
+            if inner.tags_problem.is_none() {
+                objects.extend(inner.incomplete(categories));
+            }
             objects
         })
     }
@@ -393,7 +396,7 @@ mod tests {
         assert_eq!(store.zone_of(&one).unwrap().problem.as_deref(), Some("tags are not read yet"));
 
         let asked = store.tag_objects();
-        assert_eq!(asked.len(), 5, "three objects above, and both machines");
+        assert_eq!(asked.len(), 3, "at first only the objects above the machines");
         let tags =
             HashMap::from([(cluster.clone(), vec![tag("r", "x")]), (esx.clone(), vec![tag("z", "a")])]);
         assert_eq!(store.set_tags(&asked, tags.clone()).len(), 2, "the first answer concerns all");
@@ -402,6 +405,8 @@ mod tests {
         let problem = store.zone_of(&two).unwrap().problem.unwrap();
         assert!(problem.contains("\"z\"") && problem.contains("HostSystem \"esx2\""), "{problem}");
 
+        let asked = store.tag_objects();
+        assert_eq!(asked.len(), 4, "and the machine that is not placed by them");
         assert!(store.set_tags(&asked, tags.clone()).is_empty(), "no news");
         let mut more = tags;
         more.insert(other, vec![tag("z", "b")]);

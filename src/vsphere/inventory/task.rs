@@ -228,9 +228,19 @@ impl Task {
     ) -> Result<(), Error> {
         let (store, lookup, members) = (&*self.store, &self.lookup, &self.members);
         let (tags, changes, arrivals_wanted) = (&*self.tags, &self.changes, &self.arrivals_wanted);
-        let tags_missed = Notify::new();
-        let worker =
-            Worker { connection, watch, store, lookup, members, tags, tags_missed, changes, arrivals_wanted };
+        let (learning, tags_missed) = Default::default();
+        let worker = Worker {
+            connection,
+            watch,
+            store,
+            lookup,
+            members,
+            tags,
+            learning,
+            tags_missed,
+            changes,
+            arrivals_wanted,
+        };
         let mut running = FuturesUnordered::new();
         running.extend(first.into_iter().map(|command| worker.execute(command)));
         if arrivals_wanted.load(Ordering::Relaxed) {
@@ -274,6 +284,8 @@ struct Worker<'a> {
     lookup: &'a Lookup,
     members: &'a Mutex<HashSet<MoRef>>,
     tags: &'a tokio::sync::Mutex<Tags>,
+    /// Held while the objects above machines are asked for.
+    learning: tokio::sync::Mutex<()>,
     /// Tags should have been read and were not.
     tags_missed: Notify,
     changes: &'a broadcast::Sender<Change>,
@@ -350,6 +362,8 @@ impl Worker<'_> {
 
     /// Gets to know the objects above machines, and the tags of those that are new.
     async fn learn_ancestors(&self) -> Result<(), Error> {
+        // Whoever waited for another's question mostly finds it answered.
+        let _one_at_a_time = self.learning.lock().await;
         let parents = self.store.unknown_parents();
         if parents.is_empty() {
             return Ok(());
