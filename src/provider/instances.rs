@@ -10,7 +10,7 @@ use tokio::sync::{broadcast, mpsc};
 use super::identify::Machine;
 use super::resolver::{self, Message};
 use super::roster::{Roster, State};
-use super::{addresses, instance_type, zone};
+use super::{addresses, existence, instance_type, zone};
 use crate::cloud::{
     Existence, Instance, InstanceError, Instances, MachineRecord, NodeIdentity, ProviderId, swap_byte_order,
 };
@@ -54,6 +54,7 @@ pub(super) struct Shared {
     pub(super) changes: broadcast::Sender<String>,
     nodes: Nodes,
     inbox: mpsc::UnboundedSender<Message>,
+    desk: mpsc::UnboundedSender<existence::Question>,
 }
 
 impl VsphereInstances {
@@ -62,7 +63,9 @@ impl VsphereInstances {
         let (inbox, messages) = mpsc::unbounded_channel();
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
         let roster = Roster::default();
-        let shared = Arc::new(Shared { vcenters, roster, changes, nodes, inbox });
+        let (desk, questions) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared { vcenters, roster, changes, nodes, inbox, desk });
+        tokio::spawn(existence::run(Arc::downgrade(&shared), questions));
         resolver::start(&shared, messages);
         Self { shared }
     }
@@ -124,8 +127,15 @@ impl Instances for VsphereInstances {
         }
     }
 
-    async fn existence(&self, _node: &NodeIdentity, _record: Option<&MachineRecord>) -> Existence {
-        Existence::Unknown("not known yet".to_owned())
+    async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+        if let Some(machine) = self.shared.roster.machine(&node.name)
+            && self.fits(&machine, node)
+            && let Some(existence) =
+                existence::watched(&self.shared.vcenters[machine.vcenter], &machine.moref)
+        {
+            return existence;
+        }
+        existence::ask(&self.shared.desk, node, record).await
     }
 
     fn changes(&self) -> BoxStream<'static, String> {

@@ -1,6 +1,7 @@
 //! The cloud interfaces implemented on vSphere.
 
 mod addresses;
+mod existence;
 mod identify;
 mod instance_type;
 mod instances;

@@ -387,6 +387,7 @@ pub(super) fn query(node: &NodeIdentity) -> Result<Query, InstanceError> {
     };
     Ok(Query {
         provider_uuid,
+        instance_uuid: None,
         system_uuid: node.system_uuid.as_deref().and_then(parse_uuid),
         dns_name: node.name.clone(),
         ips: node.provided_ips.clone(),

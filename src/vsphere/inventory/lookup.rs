@@ -59,6 +59,8 @@ pub struct Query {
     pub provider_uuid: Option<Uuid>,
     /// The uuid that the node's firmware reports; either byte order.
     pub system_uuid: Option<Uuid>,
+    /// The machine's instance uuid, as it was when it was last seen.
+    pub instance_uuid: Option<Uuid>,
     /// The node's name; used only when no uuid leads anywhere.
     pub dns_name: String,
     /// The node's addresses; used only when the name leads nowhere either.
@@ -81,8 +83,10 @@ pub enum FoundBy {
     ProviderId,
     /// Its BIOS uuid is that which the firmware reports.
     SystemUuid,
-    /// Its instance uuid is one of the two.
+    /// Its instance uuid is one of these.
     InstanceUuid,
+    /// It is the object that it was.
+    Object,
     /// Its guest has the node's name.
     DnsName,
     /// Its guest has one of the node's addresses.
@@ -96,6 +100,7 @@ impl FoundBy {
             Self::ProviderId => "providerID (BIOS uuid)",
             Self::SystemUuid => "systemUUID (BIOS uuid)",
             Self::InstanceUuid => "instance uuid",
+            Self::Object => "managed object id",
             Self::DnsName => "DNS name",
             Self::Ip => "IP address",
         }
@@ -187,7 +192,7 @@ impl Lookup {
         let mut sieve = Sieve::new(queries);
         let root = ObjectSpec { object: content.root_folder.clone(), skip: true, select: DOWN_TO_MACHINES };
         let spec = FilterSpec { properties: SCAN_PROPERTIES, objects: vec![root] };
-        let first = RetrievePropertiesEx { collector, spec, max_objects: SCAN_PAGE };
+        let first = RetrievePropertiesEx { collector, spec, max_objects: SCAN_PAGE, skip_missing: true };
         let mut page = connection.call(&first).await?;
         let mut pages = 1;
         loop {
@@ -203,8 +208,9 @@ impl Lookup {
 
 impl Query {
     fn instance_uuids(&self) -> impl Iterator<Item = Uuid> {
-        let system = self.system_uuid.filter(|uuid| self.provider_uuid != Some(*uuid));
-        self.provider_uuid.into_iter().chain(system)
+        let mut uuids = vec![self.provider_uuid, self.system_uuid, self.instance_uuid];
+        uuids.dedup();
+        uuids.into_iter().flatten()
     }
 }
 
@@ -316,7 +322,7 @@ impl<'q> Sieve<'q> {
 fn best_of(mut hits: Vec<Hit>) -> Vec<Hit> {
     let rank = |by: FoundBy| match by {
         FoundBy::ProviderId | FoundBy::SystemUuid => 0,
-        FoundBy::InstanceUuid => 1,
+        FoundBy::InstanceUuid | FoundBy::Object => 1,
         FoundBy::DnsName => 2,
         FoundBy::Ip => 3,
     };

@@ -9,6 +9,7 @@
 
 mod datacenters;
 mod lookup;
+mod sighting;
 mod store;
 mod task;
 mod vm;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot, watch as channel};
 
 pub use lookup::{FoundBy, Hit, Query};
+pub use sighting::{Sighting, Suspect};
 pub use store::{Scope, Store, ZoneFacts};
 pub use vm::{ConnectionState, GuestNic, PowerState, Vm};
 pub use zone::{ZoneCategories, ZoneTags};
@@ -67,6 +69,7 @@ pub enum Health {
 #[derive(Debug)]
 enum Command {
     Find { queries: Vec<Query>, reply: oneshot::Sender<Result<Vec<Vec<Hit>>, Error>> },
+    Look { suspects: Vec<Suspect>, reply: oneshot::Sender<Result<Vec<Sighting>, Error>> },
     Join { vms: Vec<MoRef>, reply: oneshot::Sender<Result<(), Error>> },
     Leave { vms: Vec<MoRef> },
     WatchArrivals,
@@ -128,6 +131,14 @@ impl Inventory {
     /// Any error means that nothing is known, never that there is no machine.
     pub async fn find(&self, queries: Vec<Query>) -> Result<Vec<Vec<Hit>>, Error> {
         self.ask(|reply| Command::Find { queries, reply }).await
+    }
+
+    /// Looks whether machines exist in the whole vCenter, in the order asked; all within one session.
+    ///
+    /// # Errors
+    /// Any error means that nothing is known.
+    pub async fn look(&self, suspects: Vec<Suspect>) -> Result<Vec<Sighting>, Error> {
+        self.ask(|reply| Command::Look { suspects, reply }).await
     }
 
     /// Watches these machines from now on; when this returns, the store has those that exist.

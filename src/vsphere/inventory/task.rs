@@ -15,7 +15,7 @@ use tracing::{debug, info, warn};
 use super::lookup::Lookup;
 use super::vm::VM_PROPERTIES;
 use super::watch::Watch;
-use super::{Change, Command, Health, Store, Vm, datacenters};
+use super::{Change, Command, Health, Store, Vm, datacenters, sighting};
 use crate::vsphere::session::jittered;
 use crate::vsphere::types::{ContinueRetrievePropertiesEx, FilterSpec, RetrievePropertiesEx, RetrieveResult};
 use crate::vsphere::{Connection, Error, MoRef, Session, Tags};
@@ -142,6 +142,7 @@ impl Task {
                 command = self.inbox.recv() => match command {
                     None => return Err(Abandoned),
                     Some(Command::Find { reply, .. }) => drop(reply.send(Err(error.clone()))),
+                    Some(Command::Look { reply, .. }) => drop(reply.send(Err(error.clone()))),
                     Some(Command::Join { vms, reply }) => {
                         // They are watched as soon as there is a session again.
                         self.members().extend(vms);
@@ -205,6 +206,12 @@ impl Task {
                     let found = self.lookup.find(connection, &queries).await;
                     let fatal = fatal(&found);
                     let _ = reply.send(found);
+                    fatal?;
+                }
+                Some(Command::Look { suspects, reply }) => {
+                    let seen = sighting::look(connection, &self.lookup, &suspects).await;
+                    let fatal = fatal(&seen);
+                    let _ = reply.send(seen);
                     fatal?;
                 }
                 Some(Command::Join { vms, reply }) => {
@@ -302,6 +309,12 @@ impl Worker<'_> {
                 let fatal = fatal(&found);
                 // Whoever asked may have given up meanwhile.
                 let _ = reply.send(found);
+                fatal
+            }
+            Command::Look { suspects, reply } => {
+                let seen = sighting::look(self.connection, self.lookup, &suspects).await;
+                let fatal = fatal(&seen);
+                let _ = reply.send(seen);
                 fatal
             }
             Command::Join { vms, reply } => {
@@ -449,7 +462,7 @@ impl Worker<'_> {
         let collector = &self.connection.content().property_collector;
         for chunk in vms.chunks(JOIN_CHUNK) {
             let spec = FilterSpec::of_objects(chunk.iter().cloned(), VM_PROPERTIES);
-            let first = RetrievePropertiesEx { collector, spec, max_objects: JOIN_PAGE };
+            let first = RetrievePropertiesEx { collector, spec, max_objects: JOIN_PAGE, skip_missing: true };
             let mut page = self.connection.call(&first).await?;
             loop {
                 let RetrieveResult { token, objects } = page;
@@ -472,7 +485,7 @@ impl Worker<'_> {
 /// Only what concerns the session ends it; a refused call concerns whoever made it.
 fn fatal<T>(outcome: &Result<T, Error>) -> Result<(), Error> {
     match outcome {
-        Ok(_) | Err(Error::Fault { .. }) => Ok(()),
+        Ok(_) | Err(Error::Fault { .. } | Error::Unreadable { .. }) => Ok(()),
         Err(error) => Err(error.clone()),
     }
 }
