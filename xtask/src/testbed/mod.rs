@@ -25,6 +25,7 @@ pub use control::{Certificate, Object, Session};
 pub use faults::{Fault, FaultKind};
 pub use kube::{Kube, KubeOptions};
 pub use manager::{Manager, ManagerOptions};
+pub(crate) use nodes::create as create_node;
 pub use nodes::{NodeSpec, guest_uuid};
 pub use process::{Exited, Lifeline, Process};
 pub use requests::Requests;

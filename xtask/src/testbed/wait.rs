@@ -61,7 +61,9 @@ pub(super) async fn poll<T>(
             Ok(Ok(Look::Done(found))) => return Ok(found),
             Ok(Ok(Look::NotYet(now))) => seen = now,
             Ok(Err(error)) => return Err(error.context(format!("while waiting for: {what}"))),
-            Err(_) => bail!("{what}: not within {deadline:?}; the last look took too long, seen before: {seen}"),
+            Err(_) => {
+                bail!("{what}: not within {deadline:?}; the last look took too long, seen before: {seen}")
+            }
         }
         if Instant::now() >= end {
             bail!("{what}: not within {deadline:?}; seen last: {seen}");
@@ -98,7 +100,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_hopeless_wait_ends_at_once() {
-        let result: Result<()> = poll("x", Duration::from_secs(60), async || bail!("it is dead")).await;
+        let result: Result<()> = poll("x", Duration::from_mins(1), async || bail!("it is dead")).await;
         assert_eq!(format!("{:#}", result.unwrap_err()), "while waiting for: x: it is dead");
     }
 }
