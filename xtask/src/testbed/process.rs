@@ -320,7 +320,7 @@ impl Guarded {
 /// Kills the group of `pid` once we are gone.
 fn watch(pid: Pid) -> Result<Child> {
     Command::new("sh")
-        .args(["-c", "cat >/dev/null; kill -9 -- -\"$0\"", &pid.as_raw_nonzero().to_string()])
+        .args(["-c", "cat >/dev/null; kill -s KILL -- \"-$0\"", &pid.as_raw_nonzero().to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
