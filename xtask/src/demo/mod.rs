@@ -131,7 +131,7 @@ async fn start(options: &Options, terminal: &mut Terminal) -> Result<(Kube, Vcsi
     terminal.draw(Vec::new());
     let (kube, vcsim) = started?;
     let latency = if options.latency > 0 {
-        format!(", {} ms slower than it could", options.latency)
+        format!(", {} ms for each request", options.latency)
     } else {
         String::new()
     };

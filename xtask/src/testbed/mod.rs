@@ -41,7 +41,7 @@ use anyhow::{Context, Result};
 async fn binaries() -> Result<&'static Binaries> {
     static BINARIES: tokio::sync::OnceCell<Binaries> = tokio::sync::OnceCell::const_new();
     BINARIES
-        .get_or_try_init(async || {
+        .get_or_try_init(|| async {
             let building = tokio::task::spawn_blocking(|| {
                 build(&|progress| {
                     if let Progress::Line(line) = progress {
