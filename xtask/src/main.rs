@@ -1,7 +1,3 @@
-<<<<<<< HEAD
-//! x
-fn main() {}
-=======
 //! `cargo xtask`: everything a developer runs.
 
 use std::process::ExitCode;
@@ -41,4 +37,3 @@ async fn main() -> ExitCode {
         }
     }
 }
->>>>>>> wt-testbed

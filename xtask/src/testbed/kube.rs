@@ -210,17 +210,10 @@ fn is_not_found(error: &::kube::Error) -> bool {
     matches!(error, ::kube::Error::Api(status) if status.code == 404)
 }
 
-<<<<<<< HEAD
-fn held_back<K: ResourceExt>(left: &[K]) -> anyhow::Error {
-    let first =
-        left.iter().take(3).map(|node| format!("{} (finalizers {:?})", node.name_any(), node.finalizers()));
-    anyhow::anyhow!("{} left, such as {}", left.len(), first.collect::<Vec<_>>().join(", "))
-=======
 fn held_back<K: ResourceExt>(left: &[K]) -> String {
     let first =
         left.iter().take(3).map(|node| format!("{} (finalizers {:?})", node.name_any(), node.finalizers()));
     format!("{} left, such as {}", left.len(), first.collect::<Vec<_>>().join(", "))
->>>>>>> wt-testbed
 }
 
 fn part(binaries: &Binaries, name: &str, args: &[String], dir: &Path) -> Result<Process> {
