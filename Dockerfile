@@ -1,5 +1,10 @@
 # syntax=docker/dockerfile:1
 
+# What the binary runs in: the distroless image `cc`, with glibc and CA certificates and nothing else.
+# Give it with the registry that you take your images from:
+#   docker build --build-arg RUNTIME_IMAGE=<registry>/distroless/cc-debian12:nonroot .
+ARG RUNTIME_IMAGE=distroless/cc-debian12:nonroot
+
 # The exact version of rust-toolchain.toml, which stays outside (.dockerignore): its components are
 # for development, and rustup would fetch them here.
 FROM rust:1.95.0-slim-bookworm AS build
@@ -15,7 +20,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && ln -s /usr/local/bin/vsphere-cloud /out/bin/vsphere-cloud-controller-manager
 
 # glibc, CA certificates and an unprivileged user: no shell, nothing else.
-FROM gcr.io/distroless/cc-debian12:nonroot
+FROM ${RUNTIME_IMAGE}
 COPY --from=build /out/usr-local-bin/ /usr/local/bin/
 COPY --from=build /out/bin/ /bin/
 ARG VERSION=0.1.0
