@@ -7,6 +7,7 @@
 mod error;
 pub mod inventory;
 mod moref;
+mod refusals;
 mod session;
 pub mod soap;
 mod tls;

@@ -9,31 +9,25 @@
 //! Invariants:
 //! - Logins are single-flight: whoever needs one while one is under way waits for that one and
 //!   shares its outcome, failure included.
-//! - A refused login is not repeated in a loop. After two in a row there is one try every
-//!   [`HOLD`], because SSO locks an account after a few; new credentials are tried at once.
+//! - A refused login is not repeated in a loop: see [`Refusals`]. New credentials are tried at once.
+//! - Once closed, it stays closed: nothing logs in behind the back of a process that ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::soap::{FaultKind, Request, decode_response, encode_request};
+use super::refusals::{OnHold, Refusals};
+use super::soap::{FaultKind, Request, decode_response, encode_request, is_legal};
 use super::transport::{Answer, Endpoint, Transport};
 use super::types::{Login, Logout, RetrieveServiceContent, ServiceContent};
 use super::{Error, version};
 
 use crate::config::{Credentials, Vcenter};
-
-/// Between tries after [`REFUSALS_BEFORE_HOLD`] refused logins; SSO forgets failed tries after
-/// three minutes by default.
-const HOLD: Duration = Duration::from_mins(5);
-
-/// SSO locks an account after five failed tries by default.
-const REFUSALS_BEFORE_HOLD: u32 = 2;
 
 /// What any vCenter that is alive answers at once, without a session.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
@@ -70,6 +64,7 @@ struct Shared {
     transport: Transport,
     credentials: CredentialFeed,
     epochs: AtomicU64,
+    closed: watch::Sender<bool>,
     state: Mutex<State>,
 }
 
@@ -78,9 +73,7 @@ struct State {
     login: Option<Arc<LoggedIn>>,
     /// The outcome that those who waited for the same login share.
     failed: Option<(Instant, Error)>,
-    refusals: u32,
-    /// The credentials that were refused last, and when.
-    refused: Option<(Arc<Credentials>, Instant)>,
+    refusals: Refusals,
 }
 
 struct LoggedIn {
@@ -110,6 +103,7 @@ impl Session {
             transport: Transport::new(vcenter)?,
             credentials,
             epochs: AtomicU64::new(0),
+            closed: watch::Sender::new(false),
             state: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -120,13 +114,17 @@ impl Session {
         self.shared.transport.endpoint()
     }
 
-    /// Returns once the credentials are others than those refused last.
-    pub async fn credentials_changed(&self) {
+    /// The credentials as they change from now on.
+    pub(super) fn credentials(&self) -> CredentialFeed {
         let mut credentials = self.shared.credentials.clone();
         credentials.mark_unchanged();
-        if credentials.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        credentials
+    }
+
+    /// Returns once [`close`](Self::close) was called.
+    pub(super) async fn closed(&self) {
+        // The sender lives as long as this.
+        let _ = self.shared.closed.subscribe().wait_for(|closed| *closed).await;
     }
 
     /// The current login, made now if there is none.
@@ -145,9 +143,12 @@ impl Session {
         }
     }
 
-    /// Ends the session on the server; the last thing a process does.
+    /// Ends the session on the server, for good; the last thing a process does.
     pub async fn close(&self) {
-        let login = self.shared.state.lock().await.login.take();
+        self.shared.closed.send_replace(true);
+        // A login that is under way for longer is not worth waiting for.
+        let state = tokio::time::timeout(PROBE_DEADLINE, self.shared.state.lock()).await;
+        let login = state.ok().and_then(|mut state| state.login.take());
         let Some(login) = login else { return };
         let request = Logout { session_manager: &login.content.session_manager };
         match self.exchange(&login, &request, PROBE_DEADLINE).await {
@@ -160,6 +161,9 @@ impl Session {
     async fn connect_after(&self, stale: Option<u64>) -> Result<Connection, Error> {
         let asked = Instant::now();
         let mut state = self.shared.state.lock().await;
+        if *self.shared.closed.borrow() {
+            return Err(Error::Unreachable(format!("{}: the session is closed", self.endpoint())));
+        }
         if let Some(login) = &state.login
             && Some(login.epoch) != stale
         {
@@ -187,17 +191,10 @@ impl Session {
 
     async fn log_in(&self, state: &mut State) -> Result<LoggedIn, Error> {
         let credentials = self.shared.credentials.borrow().clone().map_err(Error::NoCredentials)?;
-        if let Some((refused, at)) = &state.refused {
-            if !Arc::ptr_eq(refused, &credentials) {
-                state.refusals = 0;
-                state.refused = None;
-            } else if state.refusals >= REFUSALS_BEFORE_HOLD && at.elapsed() < HOLD {
-                return Err(Error::LoginOnHold {
-                    user: credentials.user.clone(),
-                    failures: state.refusals,
-                    seconds: HOLD.saturating_sub(at.elapsed()).as_secs(),
-                });
-            }
+        check(&credentials)?;
+        if let Err(OnHold { failures, left }) = state.refusals.check(&credentials, Instant::now()) {
+            let user = credentials.user.clone();
+            return Err(Error::LoginOnHold { user, failures, seconds: left.as_secs() });
         }
         // Also the sign of life: no password travels to a server that does not answer this.
         let content = self.service_content().await?;
@@ -222,8 +219,7 @@ impl Session {
             Ok(user) => {
                 let cookie = cookie
                     .ok_or_else(|| Error::Unreachable("the login gave no session cookie".to_owned()))?;
-                state.refusals = 0;
-                state.refused = None;
+                state.refusals.clear();
                 let epoch = self.shared.epochs.fetch_add(1, Ordering::Relaxed) + 1;
                 info!(
                     vcenter = %self.endpoint(), user = user.user_name, server = content.about.full_name,
@@ -232,9 +228,8 @@ impl Session {
                 Ok(LoggedIn { epoch, cookie: cookie.into(), soap_action, content })
             }
             Err(error) if error.fault_kind() == Some(FaultKind::InvalidLogin) => {
-                state.refusals += 1;
                 let user = credentials.user.clone();
-                state.refused = Some((credentials, Instant::now()));
+                state.refusals.note(credentials, Instant::now());
                 Err(Error::InvalidLogin { user })
             }
             Err(error) => Err(error),
@@ -272,7 +267,6 @@ impl Session {
         request: &R,
         deadline: Duration,
     ) -> Result<Answer, Error> {
-        use secrecy::ExposeSecret;
         let cookie = cookie.map(ExposeSecret::expose_secret);
         let body = encode_request(request);
         self.shared.transport.post(R::METHOD, R::NAMESPACE.path(), soap_action, cookie, body, deadline).await
@@ -364,6 +358,22 @@ impl Connection {
         }
         outcome
     }
+}
+
+/// Refuses what would count as a failed login, or cannot be sent at all.
+fn check(credentials: &Credentials) -> Result<(), Error> {
+    for (what, text) in
+        [("user name", credentials.user.as_str()), ("password", credentials.password.expose_secret())]
+    {
+        if text.is_empty() {
+            return Err(Error::NoCredentials(format!("the {what} is empty")));
+        }
+        if !text.chars().all(is_legal) {
+            let reason = format!("the {what} has a control character, which cannot be sent to vCenter");
+            return Err(Error::NoCredentials(reason));
+        }
+    }
+    Ok(())
 }
 
 /// Turns an HTTP answer into the method's result.

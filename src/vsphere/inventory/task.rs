@@ -18,12 +18,15 @@ use super::watch::Watch;
 use super::{Change, Command, Health, Store, Vm, datacenters};
 use crate::vsphere::session::jittered;
 use crate::vsphere::types::{ContinueRetrievePropertiesEx, FilterSpec, RetrievePropertiesEx, RetrieveResult};
-use crate::vsphere::{Connection, Error, MoRef, Session};
+use crate::vsphere::{Connection, CredentialFeed, Error, MoRef, Session};
 
 /// Between tries to reach a vCenter that is away: so long at first, doubled each time …
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// … up to this. What failed because of it starts again at most so long after it is back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// A connection that lasted so long was a good one: the next failure is a new one.
+const STEADY: Duration = Duration::from_secs(10);
 
 /// Between tries when only a human can help: a wrong datacenter name, for one.
 const CONFIGURATION_PAUSE: Duration = Duration::from_secs(30);
@@ -83,20 +86,32 @@ impl Task {
         }
     }
 
-    pub(super) async fn run(mut self) {
+    /// Runs until nobody needs it any longer, or the session is closed.
+    pub(super) async fn run(self) {
+        let session = self.session.clone();
+        tokio::select! {
+            () = session.closed() => {}
+            () = self.keep_connected() => {}
+        }
+    }
+
+    async fn keep_connected(mut self) {
         let mut pause = FIRST_PAUSE;
         let mut told: Option<(Error, Instant)> = None;
         loop {
+            let (started, credentials) = (Instant::now(), self.session.credentials());
             let Err(error) = self.connected().await else { return };
             self.suspect = error.is_transient();
             let was_up = *self.health.borrow() == Health::Up;
-            if was_up {
+            if was_up && started.elapsed() > STEADY {
                 pause = FIRST_PAUSE;
                 told = None;
-                if error == Error::NotAuthenticated {
-                    info!(vcenter = %self.session.endpoint(), "the session ended; logging in again");
-                    continue;
-                }
+            }
+            if was_up && pause == FIRST_PAUSE && error == Error::NotAuthenticated {
+                info!(vcenter = %self.session.endpoint(), "the session ended; logging in again");
+                // Unless it ends again and again.
+                pause *= 2;
+                continue;
             }
             if told.as_ref().is_none_or(|(last, at)| *last != error || at.elapsed() > TELL_AGAIN) {
                 warn!(vcenter = %self.session.endpoint(), %error, "vCenter cannot be asked");
@@ -107,7 +122,7 @@ impl Task {
                 Error::Configuration(_) | Error::Tls(_) => CONFIGURATION_PAUSE,
                 _ => LONGEST_PAUSE,
             };
-            if self.refuse_for(jittered(pause.min(longest)), &error).await.is_err() {
+            if self.refuse_for(jittered(pause.min(longest)), credentials, &error).await.is_err() {
                 return;
             }
             pause = (pause * 2).min(longest);
@@ -115,12 +130,16 @@ impl Task {
     }
 
     /// Answers everybody with the error, until the pause is over or the credentials change.
-    async fn refuse_for(&mut self, pause: Duration, error: &Error) -> Result<(), Abandoned> {
-        let session = self.session.clone();
+    async fn refuse_for(
+        &mut self,
+        pause: Duration,
+        mut credentials: CredentialFeed,
+        error: &Error,
+    ) -> Result<(), Abandoned> {
         let over = async {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = session.credentials_changed() => {}
+                Ok(()) = credentials.changed() => {}
             }
         };
         tokio::pin!(over);

@@ -41,6 +41,10 @@ pub(super) fn credentials(user: &str, password: &str) -> Result<Arc<Credentials>
     Ok(Arc::new(Credentials { user: user.to_owned(), password: SecretString::from(password) }))
 }
 
+pub(super) fn change(sender: &CredentialSender, credentials: Result<Arc<Credentials>, String>) {
+    drop(sender.send_replace(credentials));
+}
+
 /// The right credentials, for ever.
 pub(super) fn feed(vcsim: &Vcsim) -> CredentialFeed {
     watch::channel(credentials(vcsim.user(), vcsim.password())).1

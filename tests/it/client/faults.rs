@@ -101,10 +101,9 @@ async fn an_answer_that_trickles_is_given_up_and_asked_for_again() {
     vcsim.add_fault(&Fault::new("FindAllByUuid", slow.clone()).times(1)).await.unwrap();
     vcsim.add_fault(&Fault::new("CreatePropertyCollector", slow)).await.unwrap();
     let started = Instant::now();
-    let (asked, created) = tokio::join!(
-        async { (ask(&session).await, started.elapsed()) },
-        async { (create(&session).await, started.elapsed()) },
-    );
+    let (asked, created) = tokio::join!(async { (ask(&session).await, started.elapsed()) }, async {
+        (create(&session).await, started.elapsed())
+    },);
     asked.0.unwrap();
     assert!(asked.1 < Duration::from_secs(6), "{:?}", asked.1);
     let error = created.0.unwrap_err();

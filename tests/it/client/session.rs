@@ -11,7 +11,7 @@ use vsphere_cloud::vsphere::types::{FilterSpec, PropertySpec, RetrieveProperties
 use vsphere_cloud::vsphere::{Error, MoRef, Session};
 use xtask::testbed::{Vcsim, VcsimOptions, eventually};
 
-use super::common::{ask, credentials, down, feed, inventory, session, up, vcenter, vcsim};
+use super::common::{ask, change, credentials, down, feed, inventory, session, up, vcenter, vcsim};
 
 #[tokio::test]
 async fn many_calls_share_one_login() {
@@ -124,7 +124,7 @@ async fn a_wrong_password_is_tried_twice_and_a_new_one_at_once() {
     let requests = vcsim.requests().await.unwrap();
     assert_eq!(requests.failed_logins, 4, "two of the session, two of the inventory: {requests:?}");
 
-    sender.send_replace(credentials(vcsim.user(), vcsim.password()));
+    change(&sender, credentials(vcsim.user(), vcsim.password()));
     let took = up(&inventory).await;
     assert!(took < Duration::from_secs(1), "{took:?}");
     ask(&session).await.unwrap();
@@ -152,13 +152,13 @@ async fn nobody_logs_in_without_credentials() {
     assert_eq!(ask(&session).await.unwrap_err(), expected);
     assert_eq!(down(&inventory, |_| true).await, expected);
     for (user, password) in [("", "pass"), (vcsim.user(), ""), ("", "")] {
-        sender.send_replace(credentials(user, password));
+        change(&sender, credentials(user, password));
         let error = ask(&session).await.unwrap_err();
         assert!(matches!(error, Error::NoCredentials(_)), "{user:?} {password:?}: {error:?}");
     }
     assert_eq!(vcsim.requests().await.unwrap().total, 0);
 
-    sender.send_replace(credentials(vcsim.user(), vcsim.password()));
+    change(&sender, credentials(vcsim.user(), vcsim.password()));
     let took = up(&inventory).await;
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
@@ -166,7 +166,8 @@ async fn nobody_logs_in_without_credentials() {
 #[tokio::test]
 async fn passwords_may_have_any_character_that_xml_can_carry() {
     let password = "<p&a>\"s'\u{20ac}\t \r\n]]> ";
-    let vcsim = Vcsim::start(VcsimOptions { password: password.into(), ..VcsimOptions::default() }).await.unwrap();
+    let vcsim =
+        Vcsim::start(VcsimOptions { password: password.into(), ..VcsimOptions::default() }).await.unwrap();
     ask(&session(&vcsim)).await.unwrap();
 
     let other = watch::channel(credentials(vcsim.user(), "a\u{1}b")).1;

@@ -261,8 +261,7 @@ fn lock(path: &Path, name: &str, progress: &dyn Fn(Progress<'_>)) -> Result<File
 mod tests {
     use super::*;
 
-    const GO_MOD: &str =
-        "module x\n\ngo 1.26.0\n\nrequire (\n\tk8s.io/kubernetes v1.36.3\n\tk8s.io/api v0.36.3 // indirect\n)\n";
+    const GO_MOD: &str = "module x\n\ngo 1.26.0\n\nrequire (\n\tk8s.io/kubernetes v1.36.3\n\tk8s.io/api v0.36.3 // indirect\n)\n";
 
     #[test]
     fn a_stamp_is_current_only_for_the_same_sources_and_go() {
@@ -279,7 +278,9 @@ mod tests {
         let error = check_go("kube", GO_MOD, "go version go1.22.4 linux/amd64").unwrap_err().to_string();
         assert!(error.contains("needs Go 1.26.0 or newer, this is Go 1.22.4"), "{error}");
         assert!(error.contains("https://go.dev/dl/"), "{error}");
-        for fine in ["go1.26.0 linux/amd64", "go1.26.8 X:nodwarf5 linux/amd64", "go1.27rc1 darwin/arm64", "go2.0 a/b"] {
+        for fine in
+            ["go1.26.0 linux/amd64", "go1.26.8 X:nodwarf5 linux/amd64", "go1.27rc1 darwin/arm64", "go2.0 a/b"]
+        {
             check_go("kube", GO_MOD, &format!("go version {fine}")).unwrap();
         }
         check_go("kube", GO_MOD, "go version devel go1.28-abcdef linux/amd64").unwrap();
@@ -306,7 +307,8 @@ mod tests {
     #[test]
     fn failures_say_what_to_do() {
         let dir = Path::new("/x");
-        let full = explain_failure("kube", dir, &["link: write: no space left on device".to_owned()]).to_string();
+        let full =
+            explain_failure("kube", dir, &["link: write: no space left on device".to_owned()]).to_string();
         assert!(full.contains("the disk is full"), "{full}");
         let lines: Vec<String> = (0..50).map(|n| format!("line {n}")).collect();
         let other = explain_failure("kube", dir, &lines).to_string();

@@ -225,7 +225,12 @@ impl Vcsim {
         self.call::<Value>(method, path, body).await.map(drop)
     }
 
-    async fn call<T: DeserializeOwned>(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<T> {
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<Value>,
+    ) -> Result<T> {
         let what = format!("{method} /{}", path.join("/"));
         let answer = self.send(method, path, body).await;
         if answer.is_err() {
@@ -235,7 +240,12 @@ impl Vcsim {
         answer.with_context(|| format!("the simulator's control port: {what}"))
     }
 
-    async fn send<T: DeserializeOwned>(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<T> {
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<Value>,
+    ) -> Result<T> {
         let url = control_url(self.control_url(), path)?;
         let mut request = self.http.request(method, url).timeout(DEADLINE);
         if let Some(body) = body {

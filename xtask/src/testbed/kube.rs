@@ -61,7 +61,8 @@ impl Kube {
         let binaries = binaries().await?;
         let run = RunDir::new()?;
         let dir = run.path();
-        let keygen = Command::new(&binaries.kube).arg("keygen").arg(dir).output().context("cannot run kube keygen")?;
+        let keygen =
+            Command::new(&binaries.kube).arg("keygen").arg(dir).output().context("cannot run kube keygen")?;
         if !keygen.status.success() {
             bail!("cannot generate keys: {}", String::from_utf8_lossy(&keygen.stderr).trim());
         }
@@ -130,7 +131,8 @@ impl Kube {
             flag("service-account-private-key-file", &dir.join("sa.key")),
             flag("root-ca-file", &dir.join("ca.pem")),
         ];
-        let process = self.start_part(&self.controller_manager, "kube-controller-manager", &fixed, args).await?;
+        let process =
+            self.start_part(&self.controller_manager, "kube-controller-manager", &fixed, args).await?;
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client().await?, "default");
         poll("kube-controller-manager makes the default service account", START, async || {
             process.check()?;
@@ -146,8 +148,11 @@ impl Kube {
 
     /// Starts kube-scheduler.
     pub async fn start_scheduler(&self, args: &[&str]) -> Result<&Process> {
-        let fixed =
-            ["--leader-elect=false".to_owned(), "--secure-port=0".to_owned(), flag("kubeconfig", &self.kubeconfig)];
+        let fixed = [
+            "--leader-elect=false".to_owned(),
+            "--secure-port=0".to_owned(),
+            flag("kubeconfig", &self.kubeconfig),
+        ];
         self.start_part(&self.scheduler, "kube-scheduler", &fixed, args).await
     }
 
@@ -206,7 +211,8 @@ fn is_not_found(error: &::kube::Error) -> bool {
 }
 
 fn held_back<K: ResourceExt>(left: &[K]) -> anyhow::Error {
-    let first = left.iter().take(3).map(|node| format!("{} (finalizers {:?})", node.name_any(), node.finalizers()));
+    let first =
+        left.iter().take(3).map(|node| format!("{} (finalizers {:?})", node.name_any(), node.finalizers()));
     anyhow::anyhow!("{} left, such as {}", left.len(), first.collect::<Vec<_>>().join(", "))
 }
 
@@ -255,8 +261,11 @@ async fn start_apiserver(
         let args = apiserver_args(dir, etcd, port, options);
         let process = part(binaries, "kube-apiserver", &args, dir)?;
         let config = dir.join("starting.kubeconfig");
-        std::fs::write(&config, kubeconfig(&format!("https://127.0.0.1:{port}"), &dir.join("ca.pem"), ADMIN)?)
-            .with_context(|| format!("cannot write {}", config.display()))?;
+        std::fs::write(
+            &config,
+            kubeconfig(&format!("https://127.0.0.1:{port}"), &dir.join("ca.pem"), ADMIN)?,
+        )
+        .with_context(|| format!("cannot write {}", config.display()))?;
         match ready(&process, &config).await {
             Ok(()) => return Ok((process, port)),
             Err(_) if attempt < ATTEMPTS && process.logs().contains("address already in use") => attempt += 1,
@@ -331,8 +340,9 @@ fn kubeconfig(url: &str, ca: &Path, token: &str) -> Result<String> {
 async fn client(kubeconfig: &Path) -> Result<Client> {
     let context = || format!("cannot make a client of {}", kubeconfig.display());
     let kubeconfig = Kubeconfig::read_from(kubeconfig).with_context(context)?;
-    let mut config =
-        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.with_context(context)?;
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .with_context(context)?;
     config.proxy_url = None;
     Client::try_from(config).with_context(context)
 }

@@ -28,7 +28,11 @@ pub struct ManagerOptions {
 
 impl ManagerOptions {
     /// The cloud controller manager of `binary`.
-    pub fn new(binary: impl Into<PathBuf>, config: impl Into<String>, kubeconfig: impl Into<PathBuf>) -> Self {
+    pub fn new(
+        binary: impl Into<PathBuf>,
+        config: impl Into<String>,
+        kubeconfig: impl Into<PathBuf>,
+    ) -> Self {
         Self {
             binary: binary.into(),
             subcommand: vec!["ccm".into()],
@@ -77,7 +81,8 @@ impl Manager {
     /// Replaces the configuration file at once, as the update of a mounted secret does.
     pub fn write_config(&self, config: &str) -> Result<()> {
         let fresh = self.run.write("vsphere.conf.new", config)?;
-        std::fs::rename(fresh, &self.config).with_context(|| format!("cannot replace {}", self.config.display()))
+        std::fs::rename(fresh, &self.config)
+            .with_context(|| format!("cannot replace {}", self.config.display()))
     }
 }
 
@@ -110,7 +115,10 @@ mod tests {
         let manager = Manager::start(&options).unwrap();
         let soon = Duration::from_secs(10);
         let line = manager.wait_for_log("--v=4", soon).await.unwrap();
-        assert!(line.starts_with("y --cloud-config ") && line.contains(" --kubeconfig /nowhere/kubeconfig "), "{line}");
+        assert!(
+            line.starts_with("y --cloud-config ") && line.contains(" --kubeconfig /nowhere/kubeconfig "),
+            "{line}"
+        );
         manager.wait_for_log("global: {}", soon).await.unwrap();
         manager.write_config("other: {}").unwrap();
         assert_eq!(std::fs::read_to_string(manager.config_path()).unwrap(), "other: {}");

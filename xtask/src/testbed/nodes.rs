@@ -56,8 +56,12 @@ impl NodeSpec {
         labels.insert("kubernetes.io/os".into(), "linux".into());
         labels.insert("kubernetes.io/arch".into(), "amd64".into());
         labels.extend(self.labels.iter().map(|(key, value)| (key.clone(), value.as_str().into())));
-        let annotations = self.provided_node_ip.as_ref().map(|ip| json!({"alpha.kubernetes.io/provided-node-ip": ip}));
-        let taints = self.taints.iter().map(|(key, value, effect)| json!({"key": key, "value": value, "effect": effect}));
+        let annotations =
+            self.provided_node_ip.as_ref().map(|ip| json!({"alpha.kubernetes.io/provided-node-ip": ip}));
+        let taints = self
+            .taints
+            .iter()
+            .map(|(key, value, effect)| json!({"key": key, "value": value, "effect": effect}));
         let mut node = json!({
             "metadata": {"name": self.name, "labels": labels, "annotations": annotations},
             "spec": {"taints": taints.collect::<Vec<_>>(), "providerID": self.provider_id},
@@ -65,14 +69,18 @@ impl NodeSpec {
         });
         let missing = self.status_bytes.saturating_sub(node["status"].to_string().len());
         node["status"]["images"] = images(missing);
-        serde_json::from_value(node).with_context(|| format!("the description of node {} is wrong", self.name))
+        serde_json::from_value(node)
+            .with_context(|| format!("the description of node {} is wrong", self.name))
     }
 
     fn status(&self) -> Value {
-        let resources = json!({"cpu": "2", "memory": "4025128Ki", "ephemeral-storage": "40Gi", "pods": "110"});
+        let resources =
+            json!({"cpu": "2", "memory": "4025128Ki", "ephemeral-storage": "40Gi", "pods": "110"});
         let address = |(kind, address): &(String, String)| json!({"type": kind, "address": address});
         let condition = |kind: &str, status: &str, reason: &str| {
-            let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default().to_string();
+            let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second())
+                .unwrap_or_default()
+                .to_string();
             json!({
                 "type": kind, "status": status, "reason": reason, "message": "",
                 "lastHeartbeatTime": now, "lastTransitionTime": now,
@@ -147,7 +155,8 @@ pub(crate) async fn create(nodes: &Api<Node>, spec: &NodeSpec) -> Result<Node> {
 pub fn guest_uuid(uuid: &str) -> String {
     let swapped = |(number, group): (usize, &str)| {
         if number < 3 {
-            let bytes: Vec<&str> = (0..group.len()).step_by(2).filter_map(|at| group.get(at..at + 2)).collect();
+            let bytes: Vec<&str> =
+                (0..group.len()).step_by(2).filter_map(|at| group.get(at..at + 2)).collect();
             bytes.into_iter().rev().collect()
         } else {
             group.to_owned()

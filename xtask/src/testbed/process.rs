@@ -155,22 +155,29 @@ impl Process {
     /// An error ([`Exited`]) if it ended by itself.
     pub fn check(&self) -> Result<()> {
         match self.exit_status()? {
-            Some(status) if !self.inner.stopping.load(Ordering::SeqCst) => Err(self.inner.exited(status).into()),
+            Some(status) if !self.inner.stopping.load(Ordering::SeqCst) => {
+                Err(self.inner.exited(status).into())
+            }
             _ => Ok(()),
         }
     }
 
     /// Waits for a line that `wanted` accepts; the log is searched from its beginning.
-    pub async fn wait_for_line(&self, what: &str, deadline: Duration, wanted: impl Fn(&str) -> bool) -> Result<String> {
+    pub async fn wait_for_line(
+        &self,
+        what: &str,
+        deadline: Duration,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<String> {
         let mut from = 0;
         poll(what, deadline, async || {
             let ended = self.exit_status()?.is_some() && self.inner.log.ended();
             Ok(match self.inner.log.find(&mut from, &wanted) {
                 Some(line) => Look::Done(line),
                 None if ended => return Err(self.inner.exited_now()?),
-                None => {
-                    Look::NotYet(self.tail(1).pop().map_or("no output at all".into(), |line| format!("last line: {line}")))
-                }
+                None => Look::NotYet(
+                    self.tail(1).pop().map_or("no output at all".into(), |line| format!("last line: {line}")),
+                ),
             })
         })
         .await
@@ -214,7 +221,8 @@ impl Process {
         self.inner.stopping.store(true, Ordering::SeqCst);
         // Not yet waited for, so the process id is still its own.
         if self.exit_status()?.is_none() {
-            kill_process(self.inner.pid, signal).with_context(|| format!("cannot signal {}", self.inner.name))?;
+            kill_process(self.inner.pid, signal)
+                .with_context(|| format!("cannot signal {}", self.inner.name))?;
         }
         Ok(())
     }
@@ -249,7 +257,8 @@ impl Inner {
 
     fn exit_status(&self) -> Result<Option<ExitStatus>> {
         self.with_child(|guarded| {
-            let status = guarded.child.try_wait().with_context(|| format!("cannot wait for {}", self.name))?;
+            let status =
+                guarded.child.try_wait().with_context(|| format!("cannot wait for {}", self.name))?;
             if status.is_some() {
                 guarded.release_watchdog();
             }

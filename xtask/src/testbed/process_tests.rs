@@ -23,7 +23,11 @@ async fn output_is_kept_and_searched() {
 #[tokio::test]
 async fn stopping_is_polite_first() {
     let run = RunDir::new().unwrap();
-    let polite = shell("trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.01; done", &run, Lifeline::Watchdog);
+    let polite = shell(
+        "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.01; done",
+        &run,
+        Lifeline::Watchdog,
+    );
     polite.wait_for_log("up", SOON).await.unwrap();
     assert_eq!(polite.stop(SOON).await.unwrap().code(), Some(3));
     assert_eq!(polite.tail(1), ["bye"]);
@@ -68,16 +72,20 @@ async fn both_lifelines_end_the_child() {
     assert_eq!(reader.wait(SOON).await.unwrap().code(), Some(5));
 
     let watched = shell("exec sleep 62", &run, Lifeline::Watchdog);
-    watched.inner.with_child(|guarded| drop(guarded.watchdog.as_mut().and_then(|watchdog| watchdog.stdin.take())));
+    watched
+        .inner
+        .with_child(|guarded| drop(guarded.watchdog.as_mut().and_then(|watchdog| watchdog.stdin.take())));
     assert_eq!(watched.wait(SOON).await.unwrap().code(), None);
 }
 
 async fn gone(pid: i32) {
     let pid = Pid::from_raw(pid).unwrap();
-    eventually("the process is gone", SOON, async || match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
-        // Nobody may be there to wait for an orphan.
-        Ok(stat) if !stat.contains(") Z ") => Err(stat),
-        _ => Ok(()),
+    eventually("the process is gone", SOON, async || {
+        match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+            // Nobody may be there to wait for an orphan.
+            Ok(stat) if !stat.contains(") Z ") => Err(stat),
+            _ => Ok(()),
+        }
     })
     .await
     .unwrap();

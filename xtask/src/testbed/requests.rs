@@ -44,7 +44,9 @@ impl Requests {
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let minus = |now: &BTreeMap<String, u64>, then: &BTreeMap<String, u64>| {
-            let left = now.iter().map(|(key, count)| (key, count.saturating_sub(then.get(key).copied().unwrap_or(0))));
+            let left = now
+                .iter()
+                .map(|(key, count)| (key, count.saturating_sub(then.get(key).copied().unwrap_or(0))));
             left.filter(|(_, count)| *count > 0).map(|(key, count)| (key.clone(), count)).collect()
         };
         Self {

@@ -61,7 +61,9 @@ pub(super) async fn poll<T>(
             Ok(Ok(Look::Done(found))) => return Ok(found),
             Ok(Ok(Look::NotYet(now))) => seen = now,
             Ok(Err(error)) => return Err(error.context(format!("while waiting for: {what}"))),
-            Err(_) => bail!("{what}: not within {deadline:?}; the last look took too long, seen before: {seen}"),
+            Err(_) => {
+                bail!("{what}: not within {deadline:?}; the last look took too long, seen before: {seen}")
+            }
         }
         if Instant::now() >= end {
             bail!("{what}: not within {deadline:?}; seen last: {seen}");
