@@ -8,6 +8,7 @@
 //! keys, and forgotten on the spot.
 
 mod datacenters;
+mod litter;
 mod lookup;
 mod store;
 mod task;

@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, mpsc, watch as channel};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+use super::litter::Litter;
 use super::lookup::Lookup;
 use super::vm::VM_PROPERTIES;
 use super::watch::Watch;
@@ -51,6 +52,7 @@ pub(super) struct Task {
     changes: broadcast::Sender<Change>,
     health: channel::Sender<Health>,
     lookup: Lookup,
+    litter: Arc<Litter>,
     /// The last thing that happened was a failure which a new login does not heal.
     suspect: bool,
     /// Whether somebody waits for machines to appear; survives sessions.
@@ -71,7 +73,7 @@ impl Task {
         changes: broadcast::Sender<Change>,
         health: channel::Sender<Health>,
     ) -> Self {
-        let (lookup, arrivals_wanted, members) = Default::default();
+        let (lookup, litter, arrivals_wanted, members) = Default::default();
         Self {
             session,
             datacenters,
@@ -80,6 +82,7 @@ impl Task {
             changes,
             health,
             lookup,
+            litter,
             suspect: false,
             arrivals_wanted,
             members,
@@ -177,7 +180,7 @@ impl Task {
         self.tell(Change::Up);
         let Ok(first_joins) = self.before_first_join(&connection).await? else { return Ok(()) };
         let members: Vec<MoRef> = self.members().iter().cloned().collect();
-        let watch = Watch::build(&connection, members).await?;
+        let watch = Watch::build(&connection, members, self.litter.clone()).await?;
         debug!(vcenter = %connection.session().endpoint(), epoch = connection.epoch(), "watching");
         let (store, changes) = (self.store.clone(), self.changes.clone());
         // Nobody may listen; then there is nothing to tell either.

@@ -5,13 +5,14 @@
 //! reports what a filter that is made later finds at first.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch as channel;
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::litter::Litter;
 use super::vm::VM_PROPERTIES;
 use super::{Change, Store, Vm};
 use crate::vsphere::soap::{FaultKind, Value};
@@ -60,6 +61,7 @@ const EVENT_PROPERTIES: &[PropertySpec] =
 #[derive(Debug)]
 pub(super) struct Watch {
     collector: MoRef,
+    litter: Arc<Litter>,
     shards: Mutex<Shards>,
     /// Tells of machines that appear, once somebody wants to know.
     ///
@@ -87,19 +89,26 @@ struct ShardChange {
 
 impl Watch {
     /// Builds views and filters for these machines; nothing is waited for yet.
-    pub(super) async fn build(connection: &Connection, members: Vec<MoRef>) -> Result<Self, Error> {
+    pub(super) async fn build(
+        connection: &Connection,
+        members: Vec<MoRef>,
+        litter: Arc<Litter>,
+    ) -> Result<Self, Error> {
+        litter.sweep(connection).await;
         let content = connection.content();
         let collector =
             connection.call(&CreatePropertyCollector { collector: &content.property_collector }).await?;
+        litter.note(connection, &collector);
         let mut shards = Shards { sizes: vec![0; SHARDS], ..Shards::default() };
         for members in shards.place(members) {
-            let view = Self::view(connection, &members).await?;
+            let view = Self::view(connection, &members, &litter).await?;
             let spec = FilterSpec::of_view(view.clone(), VM_PROPERTIES);
             connection.call(&CreateFilter { collector: &collector, spec }).await?;
             shards.views.push(view);
         }
         Ok(Self {
             collector,
+            litter,
             shards: Mutex::new(shards),
             arrivals: OnceLock::new(),
             last_change: Mutex::new(Instant::now()),
@@ -107,16 +116,21 @@ impl Watch {
         })
     }
 
-    async fn view(connection: &Connection, members: &[MoRef]) -> Result<MoRef, Error> {
+    async fn view(connection: &Connection, members: &[MoRef], litter: &Litter) -> Result<MoRef, Error> {
         let view_manager = &connection.content().view_manager;
         match connection.call(&CreateListView { view_manager, members }).await {
             // One that is gone spoils the whole call; adding them to a view only leaves it out.
             Err(error) if error.fault_kind() == Some(FaultKind::ManagedObjectNotFound) => {
                 let view = connection.call(&CreateListView { view_manager, members: &[] }).await?;
+                litter.note(connection, &view);
                 connection.call(&ModifyListView { view: &view, add: members, remove: &[] }).await?;
                 Ok(view)
             }
-            created => created,
+            created => {
+                let view = created?;
+                litter.note(connection, &view);
+                Ok(view)
+            }
         }
     }
 
@@ -147,6 +161,7 @@ impl Watch {
             let _ = self.arrivals.set(None);
         }
         let events = created?;
+        self.litter.note(connection, &events);
         // Another command may have been quicker.
         if self.arrivals.set(Some(events.clone())).is_err() {
             return Ok(());

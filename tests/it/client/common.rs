@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 use vsphere_cloud::config::{CredentialSource, Credentials, IpFamily, Tls, Vcenter};
-use vsphere_cloud::vsphere::inventory::{Health, Inventory, Query};
+use vsphere_cloud::vsphere::inventory::{self, Change, Health, Inventory, Query};
 use vsphere_cloud::vsphere::types::FindAllByUuid;
 use vsphere_cloud::vsphere::{CredentialFeed, Error, MoRef, Session};
 use xtask::testbed::{Vcsim, VcsimOptions, Vm, eventually};
@@ -116,4 +116,59 @@ pub(super) async fn down(inventory: &Inventory, wanted: impl Fn(&Error) -> bool)
     })
     .await
     .unwrap()
+}
+
+/// What became of changes, read side by side with the store.
+pub(super) struct News {
+    changes: broadcast::Receiver<Change>,
+}
+
+impl News {
+    pub(super) fn of(inventory: &Inventory) -> Self {
+        Self { changes: inventory.changes() }
+    }
+
+    /// Waits for this news, whatever else is told before it.
+    pub(super) async fn wait_for(&mut self, wanted: &Change) {
+        let told = async {
+            loop {
+                if self.changes.recv().await.unwrap() == *wanted {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), told)
+            .await
+            .unwrap_or_else(|_| panic!("no news of {wanted:?}"));
+    }
+
+    /// All that was told until now.
+    pub(super) fn so_far(&mut self) -> Vec<Change> {
+        std::iter::from_fn(|| self.changes.try_recv().ok()).collect()
+    }
+}
+
+/// Waits until the machine's state is as wanted, and tells how long that took.
+pub(super) async fn until(
+    inventory: &Inventory,
+    moref: &MoRef,
+    what: &str,
+    wanted: impl Fn(&inventory::Vm) -> bool,
+) -> Duration {
+    let started = std::time::Instant::now();
+    eventually(what, Duration::from_secs(20), async || match inventory.store().vm(moref) {
+        Some(vm) if wanted(&vm) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await
+    .unwrap();
+    started.elapsed()
+}
+
+/// Finds these machines by uuid and watches them, as the manager does for a cluster's nodes.
+pub(super) async fn join(inventory: &Inventory, vms: &[Vm]) {
+    let hits = inventory.find(vms.iter().map(by_uuid).collect()).await.unwrap();
+    let found: Vec<MoRef> = hits.into_iter().flatten().map(|hit| hit.moref).collect();
+    assert_eq!(found, morefs(vms));
+    inventory.join(found).await.unwrap();
 }

@@ -4,4 +4,7 @@
 
 mod common;
 mod faults;
+mod inventory;
+mod recovery;
+mod scale;
 mod session;

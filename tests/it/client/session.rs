@@ -11,7 +11,7 @@ use vsphere_cloud::vsphere::types::{FilterSpec, PropertySpec, RetrieveProperties
 use vsphere_cloud::vsphere::{Error, MoRef, Session};
 use xtask::testbed::{Vcsim, VcsimOptions, eventually};
 
-use super::common::{ask, change, credentials, down, feed, inventory, session, up, vcenter, vcsim};
+use super::common::{ask, by_name, change, credentials, down, feed, inventory, session, up, vcenter, vcsim};
 
 #[tokio::test]
 async fn many_calls_share_one_login() {
@@ -184,7 +184,7 @@ async fn new_credentials_do_not_disturb_a_session() {
     let inventory = Inventory::start(&vcenter(&vcsim), feed(&vcsim)).unwrap();
     up(&inventory).await;
     vcsim.set_credentials(vcsim.user(), "rotated").await.unwrap();
-    inventory.find(vec![super::common::by_name("nobody")]).await.unwrap();
+    inventory.find(vec![by_name("nobody")]).await.unwrap();
     assert_eq!(*inventory.health().borrow(), Health::Up);
     assert_eq!(vcsim.requests().await.unwrap().soap("Login"), 1);
 }
