@@ -23,7 +23,7 @@ use tracing::{debug, info, warn};
 
 use super::refusals::{OnHold, Refusals};
 use super::soap::{FaultKind, Request, decode_response, encode_request, is_legal};
-use super::transport::{Answer, Endpoint, Transport};
+use super::transport::{Answer, Endpoint, Patience, Transport};
 use super::types::{Login, Logout, RetrieveServiceContent, ServiceContent};
 use super::{Error, version};
 
@@ -43,6 +43,9 @@ const DEADLINES: [Duration; 3] = [Duration::from_secs(4), Duration::from_secs(12
 
 /// Deadline of a call that must not be repeated.
 const SINGLE_DEADLINE: Duration = Duration::from_secs(6);
+
+/// How long the answer of a poll may take to arrive once it has begun.
+const POLL_TRANSFER: Duration = Duration::from_secs(20);
 
 /// Before a call is tried again: about this long, doubled each time, half of it at random.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -151,7 +154,7 @@ impl Session {
         let login = state.ok().and_then(|mut state| state.login.take());
         let Some(login) = login else { return };
         let request = Logout { session_manager: &login.content.session_manager };
-        match self.exchange(&login, &request, PROBE_DEADLINE).await {
+        match self.exchange(&login, &request, PROBE_DEADLINE.into()).await {
             Ok(()) | Err(Error::NotAuthenticated) => debug!(vcenter = %self.endpoint(), "logged out"),
             Err(error) => warn!(vcenter = %self.endpoint(), %error, "could not log out"),
         }
@@ -213,7 +216,7 @@ impl Session {
             password: &credentials.password,
         };
         // Never with an old cookie: one that is still valid would make this an InvalidLogin.
-        let answer = self.post::<Login<'_>>(&soap_action, None, &request, LOGIN_DEADLINE).await?;
+        let answer = self.post::<Login<'_>>(&soap_action, None, &request, LOGIN_DEADLINE.into()).await?;
         let cookie = answer.cookie.as_deref();
         match interpret::<Login<'_>>(&answer) {
             Ok(user) => {
@@ -244,8 +247,9 @@ impl Session {
     /// Asks the server what it is: the cheapest call that needs all of it to be alive.
     async fn service_content(&self) -> Result<ServiceContent, Error> {
         let request = RetrieveServiceContent::default();
-        let answer =
-            self.post::<RetrieveServiceContent>("urn:vim25/6.5", None, &request, PROBE_DEADLINE).await?;
+        let answer = self
+            .post::<RetrieveServiceContent>("urn:vim25/6.5", None, &request, PROBE_DEADLINE.into())
+            .await?;
         interpret::<RetrieveServiceContent>(&answer)
     }
 
@@ -265,20 +269,20 @@ impl Session {
         soap_action: &str,
         cookie: Option<&SecretString>,
         request: &R,
-        deadline: Duration,
+        patience: Patience,
     ) -> Result<Answer, Error> {
         let cookie = cookie.map(ExposeSecret::expose_secret);
         let body = encode_request(request);
-        self.shared.transport.post(R::METHOD, R::NAMESPACE.path(), soap_action, cookie, body, deadline).await
+        self.shared.transport.post(R::METHOD, R::NAMESPACE.path(), soap_action, cookie, body, patience).await
     }
 
     async fn exchange<R: Request>(
         &self,
         login: &LoggedIn,
         request: &R,
-        deadline: Duration,
+        patience: Patience,
     ) -> Result<R::Response, Error> {
-        let answer = self.post::<R>(&login.soap_action, Some(&login.cookie), request, deadline).await?;
+        let answer = self.post::<R>(&login.soap_action, Some(&login.cookie), request, patience).await?;
         interpret::<R>(&answer)
     }
 
@@ -318,7 +322,7 @@ impl Connection {
         let mut tries = deadlines.iter().peekable();
         loop {
             let deadline = tries.next().copied().unwrap_or(SINGLE_DEADLINE);
-            let error = match self.exchange(request, deadline).await {
+            let error = match self.exchange(request, deadline.into()).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -334,13 +338,9 @@ impl Connection {
         }
     }
 
-    /// Calls a method once, with a deadline of the caller's; for long polls.
-    pub async fn call_within<R: Request>(
-        &self,
-        request: &R,
-        deadline: Duration,
-    ) -> Result<R::Response, Error> {
-        self.exchange(request, deadline).await
+    /// Calls a method once, whose answer must begin by a deadline of the caller's; for long polls.
+    pub async fn call_within<R: Request>(&self, request: &R, begin: Duration) -> Result<R::Response, Error> {
+        self.exchange(request, Patience { begin, end: begin + POLL_TRANSFER }).await
     }
 
     /// The session is gone: the next [`Session::connect`] logs in anew.
@@ -351,8 +351,8 @@ impl Connection {
         }
     }
 
-    async fn exchange<R: Request>(&self, request: &R, deadline: Duration) -> Result<R::Response, Error> {
-        let outcome = self.session.exchange(&self.login, request, deadline).await;
+    async fn exchange<R: Request>(&self, request: &R, patience: Patience) -> Result<R::Response, Error> {
+        let outcome = self.session.exchange(&self.login, request, patience).await;
         if matches!(outcome, Err(Error::NotAuthenticated)) {
             self.forget().await;
         }

@@ -46,6 +46,21 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// How long an exchange may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Until the answer begins: a stalled vCenter never comes so far.
+    pub(super) begin: Duration,
+    /// Until all of it is here: a slow network takes its time.
+    pub(super) end: Duration,
+}
+
+impl From<Duration> for Patience {
+    fn from(deadline: Duration) -> Self {
+        Self { begin: deadline, end: deadline }
+    }
+}
+
 /// One HTTP exchange's outcome.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -93,7 +108,7 @@ impl Transport {
         soap_action: &str,
         cookie: Option<&str>,
         body: String,
-        deadline: Duration,
+        patience: Patience,
     ) -> Result<Answer, Error> {
         let mut request = self
             .client
@@ -104,7 +119,7 @@ impl Transport {
         if let Some(cookie) = cookie {
             request = request.header(COOKIE, cookie);
         }
-        self.exchange(method, request, deadline).await
+        self.exchange(method, request, patience).await
     }
 
     /// Fetches a document that needs no session.
@@ -115,17 +130,20 @@ impl Transport {
         deadline: Duration,
     ) -> Result<Answer, Error> {
         let request = self.client.get(format!("https://{}{path}", self.endpoint));
-        self.exchange(method, request, deadline).await
+        self.exchange(method, request, deadline.into()).await
     }
 
     async fn exchange(
         &self,
         method: &'static str,
         request: reqwest::RequestBuilder,
-        deadline: Duration,
+        patience: Patience,
     ) -> Result<Answer, Error> {
+        let late = |after: Duration| Error::Timeout { method, seconds: after.as_secs() };
         let exchange = async {
-            let mut response = request.send().await.map_err(|e| self.classify(&e))?;
+            let begun = tokio::time::timeout(patience.begin, request.send()).await;
+            let begun = begun.map_err(|_| late(patience.begin))?;
+            let mut response = begun.map_err(|e| self.classify(&e))?;
             let status = response.status().as_u16();
             let cookie = session_cookie(response.headers());
             let mut body = Vec::new();
@@ -142,9 +160,7 @@ impl Transport {
                 .map_err(|_| Error::Unreachable(format!("{}: the answer is not UTF-8", self.endpoint)))?;
             Ok(Answer { status, body, cookie })
         };
-        tokio::time::timeout(deadline, exchange)
-            .await
-            .unwrap_or(Err(Error::Timeout { method, seconds: deadline.as_secs() }))
+        tokio::time::timeout(patience.end, exchange).await.unwrap_or(Err(late(patience.end)))
     }
 
     fn classify(&self, error: &reqwest::Error) -> Error {

@@ -328,7 +328,14 @@ impl Worker<'_> {
         if !new.is_empty() {
             let read = self.read(&new);
             let watch = self.watch.change(self.connection, new.clone(), Vec::new());
-            let ((), gone) = futures::future::try_join(read, watch).await?;
+            let outcome = futures::future::try_join(read, watch).await;
+            if outcome.is_err() {
+                // Not watched, or not surely: whoever asks again must not find them here.
+                for vm in &new {
+                    self.store.remove(vm);
+                }
+            }
+            let ((), gone) = outcome?;
             let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
             for vm in gone {
                 members.remove(&vm);

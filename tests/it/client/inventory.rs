@@ -28,7 +28,7 @@ async fn machines_are_found_by_all_that_is_known_of_them() {
         .create(&[
             vm("42371111-2222-3333-4444-555555555555", "a"),
             vm("42372222-2222-3333-4444-555555555555", "b"),
-            VmSpec { host_name: Some("Named.example".into()), ..VmSpec::named("c") },
+            VmSpec { host_name: Some("named.example".into()), ..VmSpec::named("c") },
             VmSpec {
                 nics: Some(vec![Nic { addresses: vec!["10.9.9.9".into()], ..Nic::default() }]),
                 ..VmSpec::named("d")
@@ -50,7 +50,7 @@ async fn machines_are_found_by_all_that_is_known_of_them() {
         (by_ip("10.9.9.9"), &[3], FoundBy::Ip),
         (system(uuid(twin)), &[4, 5], FoundBy::SystemUuid),
         // The uuid counts, though another machine has the name.
-        (Query { dns_name: "Named.example".into(), ..system(uuid(&vms[0].uuid)) }, &[0], FoundBy::SystemUuid),
+        (Query { dns_name: "named.example".into(), ..system(uuid(&vms[0].uuid)) }, &[0], FoundBy::SystemUuid),
         (
             Query { dns_name: "nobody".into(), ..system(uuid("00000000-1111-0000-0000-000000000001")) },
             &[],
@@ -391,7 +391,7 @@ async fn machines_outside_the_configured_datacenters_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_machine_that_moves_to_a_new_folder_keeps_its_scope() {
+async fn a_machine_in_a_folder_that_is_new_is_not_taken_for_an_outsider() {
     let (vcsim, vms) = two_datacenters().await;
     let inventory = restricted(&vcsim, &["DC0"]);
     join(&inventory, &vms).await;
@@ -399,14 +399,11 @@ async fn a_machine_that_moves_to_a_new_folder_keeps_its_scope() {
     let before = inventory.store().vm(&watched).unwrap().parent.clone();
     vcsim.move_to(&vms[0].name, "brand/new", None).await.unwrap();
     until(&inventory, &watched, "moved", |vm| vm.parent != before).await;
-    eventually("the new folder is known", SOON, async || {
-        match inventory.store().scope_of(&inventory.store().vm(&watched).unwrap()) {
-            Scope::Inside => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
-    })
-    .await
-    .unwrap();
+    let scope = || inventory.store().scope_of(&inventory.store().vm(&watched).unwrap());
+    assert_ne!(scope(), Scope::Outside("DC0".into()));
+    // Whoever asks for it has the new folder read.
+    inventory.join(vec![watched.clone()]).await.unwrap();
+    assert_eq!(scope(), Scope::Inside);
 }
 
 #[tokio::test]
