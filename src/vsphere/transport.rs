@@ -1,6 +1,5 @@
 //! HTTP to one vCenter: bytes out, bytes in, a deadline on each exchange.
 
-use std::error::Error as _;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -168,25 +167,33 @@ impl Transport {
         if let Some(start) = cause.find(tls::REFUSED) {
             return Error::Tls(format!("{}: {}", self.endpoint, &cause[start..]));
         }
-        let mut source = error.source();
-        while let Some(inner) = source {
-            if inner.is::<rustls::Error>() {
-                return Error::Tls(format!("{}: TLS failed: {cause}", self.endpoint));
-            }
-            source = inner.source();
+        if causes(error).any(|cause| cause.is::<rustls::Error>()) {
+            return Error::Tls(format!("{}: TLS failed: {cause}", self.endpoint));
         }
-        let what = if error.is_connect() { "cannot connect" } else { "the connection broke" };
+        let what = if causes(error).any(|cause| cause.to_string().starts_with("tunnel error")) {
+            "cannot connect through the proxy of the environment"
+        } else if error.is_connect() {
+            "cannot connect"
+        } else {
+            "the connection broke"
+        };
         Error::Unreachable(format!("{}: {what}: {cause}", self.endpoint))
     }
 }
 
+/// The error and all that caused it, outermost first.
+fn causes<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
+    let first: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |error| match error.downcast_ref::<std::io::Error>() {
+        // Its `source` is that of the error inside, which itself would be left out.
+        Some(io) => io.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static)),
+        None => error.source(),
+    })
+}
+
 /// The text of the first cause; the ones around it only repeat the URL.
 fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
 /// Kept by hand and sent back as it came: vCenter quotes the value, and a cookie jar would not.

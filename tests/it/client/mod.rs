@@ -4,7 +4,11 @@
 
 mod common;
 mod faults;
+mod front;
 mod inventory;
+mod proxy;
 mod recovery;
 mod scale;
 mod session;
+mod tls;
+mod wire;
