@@ -110,10 +110,13 @@ impl Task {
                 pause = FIRST_PAUSE;
                 told = None;
             }
-            if was_up && pause == FIRST_PAUSE && error == Error::NotAuthenticated {
+            if was_up && error == Error::NotAuthenticated {
                 info!(vcenter = %self.session.endpoint(), "the session ended; logging in again");
-                // Unless it ends again and again.
-                pause *= 2;
+                // At once, unless it ends again and again. Nobody is refused meanwhile, just kept waiting.
+                if pause > FIRST_PAUSE {
+                    tokio::time::sleep(jittered(pause)).await;
+                }
+                pause = (pause * 2).min(LONGEST_PAUSE);
                 continue;
             }
             if told.as_ref().is_none_or(|(last, at)| *last != error || at.elapsed() > TELL_AGAIN) {

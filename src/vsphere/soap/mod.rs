@@ -14,3 +14,6 @@ pub use fault::{Fault, FaultKind};
 pub use reader::{DecodeError, FromXml, Reader, Tag};
 pub use value::Value;
 pub use writer::{Writer, is_legal};
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use vsphere_cloud::vsphere::Error;
 use vsphere_cloud::vsphere::inventory::{Change, Health, Inventory, PowerState};
 use xtask::testbed::{Fault, FaultKind, Power, Requests, Vcsim, VcsimOptions, Vm, VmSpec, eventually};
 
-use super::common::{News, by_name, inventory, join, moref, until, up, vcsim};
+use super::common::{News, by_name, by_uuid, inventory, join, moref, until, up, vcsim};
 
 struct Bench {
     vcsim: Vcsim,
@@ -67,6 +67,40 @@ async fn a_session_that_ends_is_replaced_unnoticed() {
     let made = bench.made().await;
     assert_eq!((made.soap("Login"), made.failed_logins), (1, 0), "{made:?}");
     assert!(made.total_without_polls() <= 20, "{made:?}");
+}
+
+#[tokio::test]
+async fn what_is_asked_while_sessions_end_is_answered() {
+    let bench = bench().await;
+    bench.vcsim.set_latency(Duration::from_millis(3)).await.unwrap();
+    let askers: Vec<_> = (0..8)
+        .map(|i| {
+            let (inventory, query) = (bench.inventory.clone(), by_uuid(&bench.vms[i]));
+            tokio::spawn(async move {
+                for _ in 0..60 {
+                    assert_eq!(inventory.find(vec![query.clone()]).await?[0].len(), 1);
+                }
+                Ok::<(), Error>(())
+            })
+        })
+        .collect();
+    let searches = async |wanted: u64| {
+        eventually("the load goes on", Duration::from_secs(10), async || {
+            let made = bench.made().await.soap("FindAllByUuid");
+            if made >= wanted { Ok(()) } else { Err(made) }
+        })
+        .await
+        .unwrap();
+    };
+    searches(100).await;
+    bench.vcsim.terminate_sessions().await.unwrap();
+    searches(200).await;
+    bench.vcsim.terminate_sessions().await.unwrap();
+    for asker in askers {
+        asker.await.unwrap().unwrap();
+    }
+    let made = bench.made().await;
+    assert_eq!((made.soap("Login"), made.failed_logins), (2, 0), "{made:?}");
 }
 
 #[tokio::test]

@@ -1,14 +1,18 @@
 //! What vCenter gets to see.
 
-use tokio::sync::watch;
-use vsphere_cloud::config::Tls;
-use vsphere_cloud::vsphere::{Error, Session};
-use xtask::testbed::{Vcsim, VcsimOptions};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-use super::common::{ask, credentials, feed, vcenter_at, vcsim};
+use tokio::sync::watch;
+use vsphere_cloud::config::{Tls, Vcenter};
+use vsphere_cloud::vsphere::inventory::{Inventory, Query};
+use vsphere_cloud::vsphere::{Error, Session};
+use xtask::testbed::{Vcsim, VcsimOptions, eventually};
+
+use super::common::{ask, by_name, credentials, feed, join, moref, vcenter_at, vcsim};
 use super::front::{Authority, Front, Seen};
 
-fn to(front: &Front) -> vsphere_cloud::config::Vcenter {
+fn to(front: &Front) -> Vcenter {
     vcenter_at(front.port, Tls { insecure: true, ..Tls::default() })
 }
 
@@ -62,6 +66,55 @@ async fn requests_look_like_this() {
     let text = text.join("\n\n").replace(&cookie, "vmware_soap_session=...");
     let text = text.replace(&front.port.to_string(), "PORT").replace(env!("CARGO_PKG_VERSION"), "VERSION");
     settings.bind(|| insta::assert_snapshot!("requests", text));
+}
+
+/// Every message that an inventory sends, ids aside.
+#[tokio::test]
+async fn an_inventory_says_this() {
+    let vcsim = vcsim().await;
+    let vms = vcsim.create_vms("node-", 10).await.unwrap();
+    let identity = Authority::new("ca").issue(&["127.0.0.1"]);
+    let front = Front::of(&vcsim, &identity, |_| None).await;
+    let vcenter = Vcenter { datacenters: vec!["DC0".into()], ..to(&front) };
+    let inventory = Inventory::start(&vcenter, feed(&vcsim)).unwrap();
+    join(&inventory, &vms[..3]).await;
+    inventory.join(vec![moref(&vms[4])]).await.unwrap();
+    inventory
+        .find(vec![Query { ips: vec!["10.255.255.1".parse().unwrap()], ..by_name("nobody") }])
+        .await
+        .unwrap();
+    inventory.watch_arrivals();
+    inventory.leave(vec![moref(&vms[4])]);
+    let said = |method: &str| front.seen().iter().filter(|seen| seen.method() == method).count();
+    eventually("all is said", Duration::from_secs(5), async || {
+        match (said("CreateFilter"), said("ModifyListView")) {
+            (4, 2) => Ok(()),
+            counts => Err(format!("{counts:?}")),
+        }
+    })
+    .await
+    .unwrap();
+    inventory.close().await;
+    let mut messages: BTreeSet<String> = BTreeSet::new();
+    for seen in front.seen() {
+        let body = seen.body.split("<soapenv:Body>").nth(1).map_or(seen.head.lines().next(), Some).unwrap();
+        let body = body.replace("</soapenv:Body></soapenv:Envelope>", "");
+        messages.insert(redacted(&body));
+    }
+    insta::assert_snapshot!("inventory", messages.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+/// Takes out what differs from run to run.
+fn redacted(body: &str) -> String {
+    let mut text = String::new();
+    let mut rest = body;
+    while let Some(at) = rest.find("session[") {
+        text.push_str(&rest[..at]);
+        text.push_str("session[...]");
+        rest = &rest[at..];
+        rest = &rest[rest.find('<').unwrap_or(rest.len())..];
+    }
+    text + rest
 }
 
 #[tokio::test]
