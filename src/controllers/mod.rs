@@ -9,7 +9,7 @@ pub mod node;
 
 use std::sync::Arc;
 
-use futures::FutureExt;
+use futures::{FutureExt, future};
 use kube::Client;
 
 use crate::cloud::Instances;
@@ -36,8 +36,5 @@ pub async fn run<I: Instances>(
     let mut feed = NodeFeed::default();
     let nodes = node::attach(&mut feed, client.clone(), Arc::clone(&instances), options.node, stop.clone());
     let lifecycle = lifecycle::attach(&mut feed, client.clone(), instances, options.lifecycle, stop);
-    let both = async {
-        tokio::join!(nodes, lifecycle);
-    };
-    feed.run_while(client, keep_label, both).await;
+    feed.run_while(client, keep_label, future::join(nodes, lifecycle).map(drop)).await;
 }

@@ -1,4 +1,7 @@
 //! The breaker: machines do not die in crowds, but rights and inventories do vanish at once.
+//!
+//! A Node counts from the first time its machine is said to be gone, not only when that is proved:
+//! where rights are lost, the proofs trickle in, and the first must not slip through before the second.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -35,17 +38,17 @@ struct Entry {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    /// Its machine is proved gone.
+    /// Its machine is said to be gone.
     Gone,
-    /// It was, but that is not said any longer. It still counts for a while: of answers that turn
-    /// out wrong there may be more.
+    /// That is not said any longer. It still counts for a while: of answers that turn out wrong there
+    /// may be more.
     Withdrawn,
     /// The Node does not exist any longer.
     Departed,
 }
 
 impl Breaker {
-    /// The machine of a Node is proved gone; `nodes` are known now.
+    /// The machine of a Node is said to be gone, again or for the first time; `nodes` are known now.
     pub(super) fn stands(&mut self, uid: &str, nodes: usize, now: Duration, options: &Options) {
         let entry = Entry { standing: Standing::Gone, at: now, held: false };
         let entry = self.0.entry(uid.to_owned()).or_insert(entry);
@@ -57,7 +60,7 @@ impl Breaker {
         }
     }
 
-    /// The proof of a Node does not hold any longer.
+    /// That is not said any longer of this Node.
     pub(super) fn withdrawn(&mut self, uid: &str, now: Duration) {
         self.leave(uid, Standing::Withdrawn, now);
     }
@@ -94,7 +97,7 @@ impl Breaker {
     /// Counts, and forgets what is too old to count.
     pub(super) fn tally(&mut self, nodes: usize, now: Duration, options: &Options) -> Tally {
         let window = options.breaker_window;
-        // A proof that stands is renewed with every look. One that is not belongs to nobody.
+        // What stands is renewed with every look. What is not belongs to nobody.
         let patience = window.saturating_add(options.settled_pause().saturating_mul(3));
         self.0.retain(|_, entry| {
             let limit = if entry.standing == Standing::Gone { patience } else { window };

@@ -192,9 +192,9 @@ impl Memory {
         &self.subject.uid
     }
 
-    /// Whether the machine is proved gone, confirmed or not.
-    pub(super) fn is_proved(&self) -> bool {
-        self.evidence.is_some_and(|evidence| evidence.proved().is_some())
+    /// Whether the machine was said to be gone, proved or not, and nothing spoke against it since.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.evidence.is_some()
     }
 
     /// Whether this is to be told, and not only still true.

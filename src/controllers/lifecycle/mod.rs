@@ -10,6 +10,8 @@ mod breaker;
 mod decide;
 mod evidence;
 mod explain;
+#[cfg(test)]
+mod fixtures;
 mod options;
 mod question;
 mod rim;
@@ -19,6 +21,7 @@ mod verdicts;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::reflector::ObjectRef;
@@ -60,7 +63,7 @@ pub(super) fn attach<I: Instances>(
     instances: Arc<I>,
     options: Options,
     stop: Stop,
-) -> impl Future<Output = ()> + Send + use<I> {
+) -> BoxFuture<'static, ()> {
     if options.skip_deletion {
         tracing::warn!("SKIP_NODE_DELETION is set: no Node is deleted, also when its VM is gone");
     }
@@ -99,4 +102,5 @@ pub(super) fn attach<I: Instances>(
             }
         }
     }
+    .boxed()
 }

@@ -40,7 +40,7 @@ impl Verdicts {
         }
         let held = state.breaker.holds(node.uid(), nodes, now, options);
         let decision = decide(node, answer, before, held, now, options);
-        if decision.memory.as_ref().is_some_and(Memory::is_proved) {
+        if decision.memory.as_ref().is_some_and(Memory::is_suspect) {
             state.breaker.stands(node.uid(), nodes, now, options);
         } else {
             state.breaker.withdrawn(node.uid(), now);

@@ -18,6 +18,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::reflector::ObjectRef;
@@ -70,7 +71,7 @@ pub(super) fn attach<I: Instances>(
     instances: Arc<I>,
     options: Options,
     stop: Stop,
-) -> impl Future<Output = ()> + Send + use<I> {
+) -> BoxFuture<'static, ()> {
     let ignored: Vec<&String> =
         options.additional_labels.keys().filter(|key| labels::is_reserved(key)).collect();
     if !ignored.is_empty() {
@@ -115,6 +116,7 @@ pub(super) fn attach<I: Instances>(
             }
         }
     }
+    .boxed()
 }
 
 /// The labels that decisions depend on; all others are not kept in memory.
