@@ -38,3 +38,6 @@ pub async fn run<I: Instances>(
     let lifecycle = lifecycle::attach(&mut feed, client.clone(), instances, options.lifecycle, stop);
     feed.run_while(client, keep_label, future::join(nodes, lifecycle).map(drop)).await;
 }
+
+#[cfg(test)]
+mod tests;
