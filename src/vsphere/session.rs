@@ -10,7 +10,7 @@
 //! - Logins are single-flight: whoever needs one while one is under way waits for that one and
 //!   shares its outcome, failure included.
 //! - A refused login is not repeated in a loop. After two in a row there is one try every
-//!   [`HOLD`], because SSO locks an account after a few; new credentials are tried at once.
+//!   five minutes, because SSO locks an account after a few; new credentials are tried at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,19 +21,13 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+use super::login_guard::LoginGuard;
 use super::soap::{FaultKind, Request, decode_response, encode_request};
 use super::transport::{Answer, Endpoint, Transport};
 use super::types::{Login, Logout, RetrieveServiceContent, ServiceContent};
 use super::{Error, version};
 
 use crate::config::{Credentials, Vcenter};
-
-/// Between tries after [`REFUSALS_BEFORE_HOLD`] refused logins; SSO forgets failed tries after
-/// three minutes by default.
-const HOLD: Duration = Duration::from_mins(5);
-
-/// SSO locks an account after five failed tries by default.
-const REFUSALS_BEFORE_HOLD: u32 = 2;
 
 /// What any vCenter that is alive answers at once, without a session.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
@@ -69,6 +63,7 @@ pub struct Session {
 struct Shared {
     transport: Transport,
     credentials: CredentialFeed,
+    guard: std::sync::Mutex<LoginGuard>,
     epochs: AtomicU64,
     state: Mutex<State>,
 }
@@ -78,9 +73,6 @@ struct State {
     login: Option<Arc<LoggedIn>>,
     /// The outcome that those who waited for the same login share.
     failed: Option<(Instant, Error)>,
-    refusals: u32,
-    /// The credentials that were refused last, and when.
-    refused: Option<(Arc<Credentials>, Instant)>,
 }
 
 struct LoggedIn {
@@ -109,6 +101,7 @@ impl Session {
         let shared = Shared {
             transport: Transport::new(vcenter)?,
             credentials,
+            guard: std::sync::Mutex::default(),
             epochs: AtomicU64::new(0),
             state: Mutex::default(),
         };
@@ -171,7 +164,7 @@ impl Session {
             return Err(error.clone());
         }
         state.login = None;
-        match self.log_in(&mut state).await {
+        match self.log_in().await {
             Ok(login) => {
                 let login = Arc::new(login);
                 state.failed = None;
@@ -185,20 +178,8 @@ impl Session {
         }
     }
 
-    async fn log_in(&self, state: &mut State) -> Result<LoggedIn, Error> {
-        let credentials = self.shared.credentials.borrow().clone().map_err(Error::NoCredentials)?;
-        if let Some((refused, at)) = &state.refused {
-            if !Arc::ptr_eq(refused, &credentials) {
-                state.refusals = 0;
-                state.refused = None;
-            } else if state.refusals >= REFUSALS_BEFORE_HOLD && at.elapsed() < HOLD {
-                return Err(Error::LoginOnHold {
-                    user: credentials.user.clone(),
-                    failures: state.refusals,
-                    seconds: HOLD.saturating_sub(at.elapsed()).as_secs(),
-                });
-            }
-        }
+    async fn log_in(&self) -> Result<LoggedIn, Error> {
+        let credentials = self.permitted_credentials()?;
         // Also the sign of life: no password travels to a server that does not answer this.
         let content = self.service_content().await?;
         if content.about.api_type != "VirtualCenter" {
@@ -222,8 +203,7 @@ impl Session {
             Ok(user) => {
                 let cookie = cookie
                     .ok_or_else(|| Error::Unreachable("the login gave no session cookie".to_owned()))?;
-                state.refusals = 0;
-                state.refused = None;
+                self.login_accepted();
                 let epoch = self.shared.epochs.fetch_add(1, Ordering::Relaxed) + 1;
                 info!(
                     vcenter = %self.endpoint(), user = user.user_name, server = content.about.full_name,
@@ -232,13 +212,35 @@ impl Session {
                 Ok(LoggedIn { epoch, cookie: cookie.into(), soap_action, content })
             }
             Err(error) if error.fault_kind() == Some(FaultKind::InvalidLogin) => {
-                state.refusals += 1;
-                let user = credentials.user.clone();
-                state.refused = Some((credentials, Instant::now()));
-                Err(Error::InvalidLogin { user })
+                Err(self.login_refused(credentials))
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The credentials, if a login with them may be tried now.
+    pub(super) fn permitted_credentials(&self) -> Result<Arc<Credentials>, Error> {
+        let credentials = self.shared.credentials.borrow().clone().map_err(Error::NoCredentials)?;
+        self.guard().permit(&credentials, Instant::now())?;
+        Ok(credentials)
+    }
+
+    /// vCenter refused a login, by whichever door.
+    pub(super) fn login_refused(&self, credentials: Arc<Credentials>) -> Error {
+        self.guard().refused(credentials, Instant::now())
+    }
+
+    /// vCenter accepted a login.
+    pub(super) fn login_accepted(&self) {
+        self.guard().accepted();
+    }
+
+    fn guard(&self) -> std::sync::MutexGuard<'_, LoginGuard> {
+        self.shared.guard.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(super) fn transport(&self) -> &Transport {
+        &self.shared.transport
     }
 
     /// Whether vCenter is alive; needs no session.

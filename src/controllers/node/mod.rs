@@ -13,7 +13,6 @@ mod fixtures;
 mod labels;
 mod reconcile;
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +31,7 @@ use crate::cloud::Instances;
 use crate::k8s::{EventRecorder, Node};
 use reconcile::{Context, WRITERS};
 
-pub use decide::{Plan, decide};
+pub use decide::{Plan, Rules, decide};
 pub use labels::{NodeLabelsError, parse_node_labels};
 
 /// The `source.component` of this controller's Events, as upstream names it.
@@ -43,9 +42,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How the node controller behaves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Labels for every Node on its initialisation (`--node-labels`); keys that belong to Kubernetes
-    /// and keys that a Node already has are left out.
-    pub additional_labels: BTreeMap<String, String>,
+    /// What the administrator wants of each Node.
+    pub rules: Rules,
     /// The most Nodes that are looked at simultaneously (`--concurrent-node-syncs`); no limit by default,
     /// so that one batch of questions to the infrastructure serves all that wait.
     pub concurrency: Option<NonZeroUsize>,
@@ -73,7 +71,7 @@ pub(super) fn attach<I: Instances>(
     stop: Stop,
 ) -> BoxFuture<'static, ()> {
     let ignored: Vec<&String> =
-        options.additional_labels.keys().filter(|key| labels::is_reserved(key)).collect();
+        options.rules.additional_labels.keys().filter(|key| labels::is_reserved(key)).collect();
     if !ignored.is_empty() {
         tracing::warn!(?ignored, "--node-labels: these keys belong to Kubernetes and are not set");
     }
@@ -121,7 +119,7 @@ pub(super) fn attach<I: Instances>(
 
 /// The labels that decisions depend on; all others are not kept in memory.
 pub(super) fn read_labels(options: &Options) -> impl Fn(&str) -> bool + Send + use<> {
-    let additional: Vec<String> = options.additional_labels.keys().cloned().collect();
+    let additional: Vec<String> = options.rules.additional_labels.keys().cloned().collect();
     move |key| {
         labels::SPELLINGS.iter().any(|(old, new)| key == *old || key == *new)
             || additional.iter().any(|other| other == key)
