@@ -10,7 +10,8 @@ use crate::controllers::identity;
 use crate::k8s::{Node, NodeEvent, TAINT_SHUTDOWN};
 
 /// With this annotation, set to `true`, somebody vouches that a Node's machine is really gone: the
-/// breaker does not hold its deletion. The proof is needed all the same.
+/// breaker does not hold its deletion, and that its folder cannot be read is no objection. It has to
+/// be seen missing all the same.
 pub const CONFIRM_ANNOTATION: &str = "vsphere-cloud.io/confirm-deletion";
 /// The effect of the shutdown taint.
 pub(super) const TAINT_EFFECT: &str = "NoSchedule";
@@ -136,6 +137,14 @@ impl Look<'_> {
             Existence::Gone(_) if !is_deletable(self.node) => {
                 Decision::default().again_in(self.options.settled_pause())
             }
+            // A recorded machine's end can be proved, unless its folder cannot be read: that is what
+            // lost rights look like, and time does not make it better.
+            Existence::Gone(Proof::Absence { evidence })
+                if has_recorded_folder(self.node) && !is_confirmed_by_hand(self.node) =>
+            {
+                let why = explain::unreadable_folder(self.node, evidence);
+                self.unknown(&why, memory).again_in(self.options.settled_pause())
+            }
             Existence::Gone(proof) => self.gone(proof, memory, held),
         }
     }
@@ -243,6 +252,10 @@ fn has_shutdown_taint(node: &Node) -> bool {
 fn is_deletable(node: &Node) -> bool {
     let identified = node.provider_id().is_some() || identity::record(node).is_some();
     identified && !node.is_uninitialized()
+}
+
+fn has_recorded_folder(node: &Node) -> bool {
+    identity::record(node).is_some_and(|record| record.folder.is_some())
 }
 
 fn is_confirmed_by_hand(node: &Node) -> bool {

@@ -61,3 +61,12 @@ pub(super) fn unknown(why: &str) -> NodeEvent {
     );
     NodeEvent::warning("InstanceExistenceUnknown", message)
 }
+
+/// Why a machine that is not found anywhere is not taken for gone.
+pub(super) fn unreadable_folder(node: &Node, evidence: &str) -> String {
+    let name = node.name();
+    format!(
+        "{evidence}, but the folder it was in cannot be read, so the account may have lost its rights. If the \
+         VM is really gone, run: kubectl annotate node {name} {CONFIRM_ANNOTATION}=true"
+    )
+}

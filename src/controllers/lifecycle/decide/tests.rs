@@ -181,6 +181,19 @@ fn a_node_that_never_had_a_machine_cannot_have_lost_it() {
 }
 
 #[test]
+fn a_recorded_machine_whose_folder_cannot_be_read_is_not_gone() {
+    let mut recorded = node("node-1", "Unknown");
+    let record = r#"{"vcenter":"vc-1","vm":"vm-12","folder":"group-v3"}"#;
+    recorded["metadata"]["annotations"][MACHINE_ANNOTATION] = record.into();
+    let options = Options::default();
+    let each_minute: Vec<(u64, Existence)> = (0..50).map(|minute| (minute * 60, absent())).collect();
+    assert_eq!(story(&recorded, &each_minute, None, &options), ["60:InstanceExistenceUnknown"]);
+    assert_eq!(story(&recorded, &[(0, gone()), (60, gone())], None, &options), ["60:DELETE"]);
+    recorded["metadata"]["annotations"][CONFIRM_ANNOTATION] = "true".into();
+    assert_eq!(story(&recorded, &each_minute[..8], None, &options), ["420:DELETE"]);
+}
+
+#[test]
 fn a_replaced_machine_is_told_and_nothing_is_done() {
     let decision = first_look(&node("node-1", "Unknown"), &replaced());
     let [Action::Tell(event)] = decision.actions.as_slice() else { panic!("{decision:?}") };
