@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use xtask::testbed::RunDir;
 
-pub(crate) use cluster::{Cluster, MANAGER_ACCOUNT};
+pub(crate) use cluster::Cluster;
 pub(crate) use config::{Config, Vcenter};
 pub(crate) use proxy::Proxy;
 pub(crate) use see::{addresses, is_tainted, label, names, provider_id, specs};

@@ -25,7 +25,8 @@ async fn nodes_are_initialised_with_one_write_each_and_few_questions() {
             assert_eq!(label(node, key), Some("vsphere-vm.cpu-2.mem-4gb.os-ubuntu"), "{key}");
         }
         let ip = &vm.addresses.as_ref().unwrap()[0];
-        let expected = [format!("Hostname {}", vm.name), format!("InternalIP {ip}"), format!("ExternalIP {ip}")];
+        let expected =
+            [format!("Hostname {}", vm.name), format!("InternalIP {ip}"), format!("ExternalIP {ip}")];
         assert_eq!(addresses(node), expected);
     }
     for vm in &vms {

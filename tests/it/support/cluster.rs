@@ -8,7 +8,7 @@ use std::time::Duration;
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::{Event, Node, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
-use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -74,6 +74,11 @@ impl Cluster {
         &self.running().kube
     }
 
+    /// The API server's port on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.kube().url().rsplit(':').next().unwrap().parse().unwrap()
+    }
+
     pub(crate) fn client(&self) -> Client {
         self.client.clone()
     }
@@ -120,8 +125,13 @@ impl Cluster {
     /// Waits until these nodes are initialised, and returns them in this order.
     pub(crate) async fn initialised(&self, names: &[&str], deadline: Duration) -> Vec<Node> {
         let ready = eventually("the nodes are initialised", deadline, async || {
-            let mut nodes: BTreeMap<String, Node> =
-                self.nodes().list(&ListParams::default()).await?.into_iter().map(|n| (n.name_any(), n)).collect();
+            let mut nodes: BTreeMap<String, Node> = self
+                .nodes()
+                .list(&ListParams::default())
+                .await?
+                .into_iter()
+                .map(|n| (n.name_any(), n))
+                .collect();
             let waiting: Vec<&str> =
                 names.iter().copied().filter(|name| nodes.get(*name).is_none_or(is_tainted)).collect();
             if let Some(first) = waiting.first() {
@@ -146,7 +156,8 @@ impl Cluster {
     /// The events of a node.
     pub(crate) async fn events(&self, node: &str) -> Vec<Event> {
         let events: Api<Event> = Api::namespaced(self.client(), "default");
-        let of_node = ListParams::default().fields(&format!("involvedObject.kind=Node,involvedObject.name={node}"));
+        let of_node =
+            ListParams::default().fields(&format!("involvedObject.kind=Node,involvedObject.name={node}"));
         events.list(&of_node).await.unwrap().items
     }
 
@@ -156,7 +167,9 @@ impl Cluster {
         let event = eventually(&what, SOON, async || {
             let events = self.events(node).await;
             let found = events.iter().find(|event| event.reason.as_deref() == Some(reason));
-            found.and_then(|event| event.message.clone()).ok_or_else(|| format!("{:?}", events.iter().map(say).collect::<Vec<_>>()))
+            found
+                .and_then(|event| event.message.clone())
+                .ok_or_else(|| format!("{:?}", events.iter().map(say).collect::<Vec<_>>()))
         });
         event.await.unwrap()
     }
@@ -169,6 +182,12 @@ impl Cluster {
     /// The manager's writes to nodes.
     pub(crate) fn node_writes(&self) -> BTreeMap<String, usize> {
         self.writes().into_iter().filter(|(write, _)| !write.contains(" events")).collect()
+    }
+
+    /// Removes what an earlier test may have left.
+    pub(crate) async fn delete_secret(&self, name: &str) {
+        let secrets: Api<Secret> = Api::namespaced(self.client(), "kube-system");
+        let _ = secrets.delete(name, &DeleteParams::default()).await;
     }
 
     /// Creates a Secret in `kube-system`, or replaces what is in it.
@@ -184,7 +203,11 @@ impl Cluster {
 }
 
 fn say(event: &Event) -> String {
-    format!("{} {}", event.reason.as_deref().unwrap_or_default(), event.message.as_deref().unwrap_or_default())
+    format!(
+        "{} {}",
+        event.reason.as_deref().unwrap_or_default(),
+        event.message.as_deref().unwrap_or_default()
+    )
 }
 
 impl Running {
@@ -241,7 +264,8 @@ async fn manager_account(client: &Client) -> String {
     let binding = named("ClusterRoleBinding", "rbac.authorization.k8s.io/v1", binding);
     bindings.create(&post, &serde_json::from_value(binding).unwrap()).await.unwrap();
 
-    let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}});
+    let request =
+        json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}});
     let token: TokenRequest = accounts.create_subresource("token", NAME, &post, &request).await.unwrap();
     token.status.unwrap().token
 }
