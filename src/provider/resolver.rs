@@ -200,8 +200,8 @@ impl Resolver {
                     // Nobody listening is nobody to tell.
                     let _ = shared.changes.send(name.clone());
                 }
-                // A candidate of a Node that is not certain yet.
-                if nodes.is_empty() && visible && !self.searches.is_empty() {
+                // A candidate of a Node that is not certain yet: the one that remains may be it.
+                if nodes.is_empty() && !self.searches.is_empty() {
                     self.retry_soon(NEWS_PAUSE);
                 }
             }
