@@ -6,7 +6,7 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 use xtask::testbed::{Nic, NodeSpec, Vcsim, VcsimOptions, Vm, VmSpec};
 
-use crate::support::{Cluster, Config, SOON, addresses, is_tainted, label, provider_id};
+use crate::support::{Cluster, Config, SOON, addresses, is_tainted, label, names, provider_id};
 
 async fn vcenter() -> Vcsim {
     Vcsim::start(VcsimOptions::default()).await.unwrap()
@@ -142,4 +142,45 @@ async fn a_node_that_comes_back_on_another_machine_gets_the_identity_of_that_one
     let nodes = cluster.initialised(&["phoenix"], SOON).await;
     assert_eq!(provider_id(&nodes[0]), Some(format!("vsphere://{}", new.uuid).as_str()));
     assert_eq!(addresses(&nodes[0]), ["Hostname phoenix", "InternalIP 10.0.0.2", "ExternalIP 10.0.0.2"]);
+}
+
+#[tokio::test]
+async fn a_machine_that_is_registered_anew_is_still_the_nodes() {
+    let cluster = Cluster::get().await;
+    let vcsim = vcenter().await;
+    let vm = create(&vcsim, VmSpec { nics: nics(&["10.0.0.1"]), ..VmSpec::named("again") }).await;
+    let _manager = cluster.manager(&Config::of(&[&vcsim]));
+    cluster.register(&[NodeSpec::new("again", &vm.uuid)]).await;
+    cluster.initialised(&["again"], SOON).await;
+
+    vcsim.unregister("again").await.unwrap();
+    let message = cluster.event("again", "InstanceNotFound").await;
+    assert!(message.contains(&vm.uuid), "{message}");
+    let back = vcsim.register("again").await.unwrap();
+    assert_ne!(back.moref, vm.moref);
+    vcsim.patch_vm("again", &VmSpec { nics: nics(&["10.0.0.2"]), ..VmSpec::default() }).await.unwrap();
+    let expected = ["Hostname again", "InternalIP 10.0.0.2", "ExternalIP 10.0.0.2"];
+    cluster.node_when("the new address is there", "again", |node| addresses(node) == expected).await;
+}
+
+#[tokio::test]
+async fn nodes_that_come_and_go_in_a_hurry_are_initialised_in_the_end() {
+    let cluster = Cluster::get().await;
+    let vcsim = vcenter().await;
+    let vms = vcsim.create_vms("hasty-", 20).await.unwrap();
+    let _manager = cluster.manager(&Config::of(&[&vcsim]));
+    let nodes = cluster.nodes();
+    let hasty = vms.iter().map(async |vm| {
+        // A reboot into another machine, and back.
+        let other = &vms[(vm.name.len() + 1) % vms.len()];
+        for uuid in [&vm.uuid, &other.uuid] {
+            cluster.register(&[NodeSpec::new(&vm.name, uuid)]).await;
+            nodes.delete(&vm.name, &DeleteParams::default()).await.unwrap();
+        }
+        cluster.register(&[NodeSpec::new(&vm.name, &vm.uuid)]).await;
+    });
+    futures::future::join_all(hasty).await;
+    for (node, vm) in cluster.initialised(&names(&vms), SOON).await.iter().zip(&vms) {
+        assert_eq!(provider_id(node), Some(format!("vsphere://{}", vm.uuid).as_str()));
+    }
 }

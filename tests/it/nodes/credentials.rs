@@ -1,6 +1,6 @@
 //! Where user and password come from.
 
-use xtask::testbed::{Fault, FaultKind, Vcsim, VcsimOptions};
+use xtask::testbed::{Fault, FaultKind, RunDir, Vcsim, VcsimOptions};
 
 use crate::support::{Cluster, Config, QUIET, SOON, Vcenter, names, specs};
 
@@ -102,4 +102,24 @@ async fn a_login_that_fails_for_another_reason_is_tried_until_it_succeeds() {
     cluster.register(&specs(&vms)).await;
     let _manager = cluster.manager(&Config::of(&[&vcsim]));
     cluster.initialised(&names(&vms), SOON).await;
+}
+
+#[tokio::test]
+async fn credentials_in_a_directory_are_read() {
+    let cluster = Cluster::get().await;
+    let vcsim = Vcsim::start(VcsimOptions::default()).await.unwrap();
+    let vms = vcsim.create_vms("mounted-", 1).await.unwrap();
+    cluster.register(&specs(&vms)).await;
+    let directory = RunDir::new().unwrap();
+    directory.write("127.0.0.1.username", vcsim.user()).unwrap();
+    directory.write("127.0.0.1.password", format!("{}\n", vcsim.password())).unwrap();
+    let text = format!(
+        "global:\n  secretsDirectory: {}\nvcenter:\n  vc: {{server: 127.0.0.1, port: {}, caFile: {}}}\n",
+        directory.path().display(),
+        vcsim.port(),
+        vcsim.ca().display()
+    );
+    let _manager = cluster.manager_with(&Config::of(&[&vcsim]), |options| options.config = text);
+    cluster.initialised(&names(&vms), SOON).await;
+    assert_eq!(vcsim.requests().await.unwrap().failed_logins, 0);
 }

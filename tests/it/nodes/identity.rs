@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use xtask::testbed::{NodeSpec, Vcsim, VcsimOptions, VmSpec, eventually, guest_uuid};
 
-use crate::support::{Cluster, Config, LATER, QUIET, SOON, Vcenter, is_tainted, provider_id};
+use crate::support::{Cluster, Config, LATER, QUIET, SOON, Vcenter, is_tainted, label, provider_id};
 
 async fn vcenter() -> Vcsim {
     Vcsim::start(VcsimOptions { datacenters: 2, ..VcsimOptions::default() }).await.unwrap()
@@ -171,4 +171,51 @@ async fn a_datacenter_that_does_not_exist_is_told_with_those_that_do() {
     let reason = r#"datacenter "DC7" does not exist in this vCenter; there are: DC0, DC1"#;
     assert!(message.contains(reason), "{message}");
     manager.wait_for_log(reason, SOON).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_machine_gets_its_uuid_after_its_node_registered() {
+    let cluster = Cluster::get().await;
+    let vcsim = vcenter().await;
+    vcsim.create_vms("cloned-", 1).await.unwrap();
+    let _manager = cluster.manager(&Config::of(&[&vcsim]));
+    cluster.register(&[NodeSpec::new("cloned", UUID)]).await;
+    cluster.event("cloned", "InstanceNotFound").await;
+    let assigned = VmSpec { uuid: Some(UUID.into()), ..VmSpec::default() };
+    vcsim.patch_vm("cloned-0", &assigned).await.unwrap();
+    cluster.initialised(&["cloned"], SOON).await;
+}
+
+#[tokio::test]
+async fn a_node_without_a_uuid_is_found_by_its_name_in_any_case() {
+    let cluster = Cluster::get().await;
+    let vcsim = vcenter().await;
+    let windows = VmSpec {
+        host_name: Some("WIN-1".into()),
+        guest_id: Some("windows9Server64Guest".into()),
+        ..VmSpec::named("win")
+    };
+    let vms = vcsim.create(&[windows]).await.unwrap();
+    let _manager = cluster.manager(&Config::of(&[&vcsim]));
+    cluster.register(&[NodeSpec::new("win-1", "")]).await;
+    let nodes = cluster.initialised(&["win-1"], SOON).await;
+    assert_eq!(provider_id(&nodes[0]), Some(format!("vsphere://{}", vms[0].uuid).as_str()));
+    let kind = label(&nodes[0], "node.kubernetes.io/instance-type");
+    assert_eq!(kind, Some("vsphere-vm.cpu-2.mem-4gb.os-win10server"));
+}
+
+#[tokio::test]
+async fn one_uuid_in_two_vcenters_is_told_with_both() {
+    let cluster = Cluster::get().await;
+    let (east, west) = (vcenter().await, vcenter().await);
+    east.create(&[vm("east", UUID)]).await.unwrap();
+    west.create(&[vm("west", UUID)]).await.unwrap();
+    let _manager = cluster.manager(&Config::of(&[&east, &west]));
+    cluster.register(&[NodeSpec::new("east", UUID)]).await;
+    let message = cluster.event("east", "AmbiguousInstance").await;
+    for (name, vcsim) in [("east", &east), ("west", &west)] {
+        assert!(message.contains(&format!("({name}) in vCenter 127.0.0.1:{}", vcsim.port())), "{message}");
+    }
+    west.unregister("west").await.unwrap();
+    cluster.initialised(&["east"], SOON).await;
 }

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::core::v1::Node;
 use kube::api::{DeleteParams, ListParams};
 use tokio::net::TcpStream;
-use xtask::testbed::{Fault, FaultKind, Vcsim, VcsimOptions, eventually};
+use xtask::testbed::{Fault, FaultKind, Nic, Vcsim, VcsimOptions, VmSpec, eventually};
 
-use crate::support::{Cluster, Config, LATER, Proxy, SOON, is_tainted, names, provider_id, specs};
+use crate::support::{Cluster, Config, LATER, Proxy, SOON, addresses, is_tainted, names, provider_id, specs};
 
 async fn vcenter(seed: &str) -> Vcsim {
     Vcsim::start(VcsimOptions { seed: seed.into(), ..VcsimOptions::default() }).await.unwrap()
@@ -137,6 +138,44 @@ async fn connections_to_the_api_server_that_break_in_the_middle_cost_no_node() {
     let nodes = specs(&vms);
     tokio::join!(cluster.register(&nodes), tear);
     for node in cluster.initialised(&names(&vms), LATER).await {
-        assert_eq!(crate::support::addresses(&node).len(), 3);
+        assert_eq!(addresses(&node).len(), 3);
     }
+}
+
+#[tokio::test]
+async fn an_address_that_changed_while_vcenter_was_away_arrives_when_it_is_back() {
+    let cluster = Cluster::get().await;
+    let vcsim = vcenter("vc0").await;
+    let vms = vcsim.create_vms("later-", 3).await.unwrap();
+    cluster.register(&specs(&vms)).await;
+    let manager = cluster.manager(&Config::of(&[&vcsim]));
+    cluster.initialised(&names(&vms), SOON).await;
+    let meanwhile = async {
+        manager.wait_for_log("vCenter cannot be asked", SOON).await.unwrap();
+        let nic = Nic { addresses: vec!["10.77.0.1".into()], ..Nic::default() };
+        vcsim.patch_vm("later-1", &VmSpec { nics: Some(vec![nic]), ..VmSpec::default() }).await.unwrap();
+    };
+    let (down, ()) = tokio::join!(vcsim.restart(Duration::from_secs(2)), meanwhile);
+    down.unwrap();
+    let arrived = |node: &Node| addresses(node).contains(&"InternalIP 10.77.0.1".to_owned());
+    cluster.node_when("the new address is there", "later-1", arrived).await;
+    for vm in &vms {
+        let events = cluster.events(&vm.name).await;
+        assert!(events.iter().all(|event| event.type_.as_deref() == Some("Normal")), "{events:#?}");
+    }
+}
+
+#[tokio::test]
+async fn an_api_server_that_is_away_at_the_start_is_waited_for() {
+    let cluster = Cluster::get().await;
+    let vcsim = vcenter("vc0").await;
+    let vms = vcsim.create_vms("first-", 3).await.unwrap();
+    cluster.register(&specs(&vms)).await;
+    let proxy = Proxy::to(cluster.port());
+    proxy.take_down();
+    let kubeconfig = cluster.kubeconfig_via(proxy.port());
+    let manager = cluster.manager_with(&Config::of(&[&vcsim]), |options| options.kubeconfig = kubeconfig);
+    manager.wait_for_log("the watch on Nodes was interrupted", SOON).await.unwrap();
+    proxy.bring_up();
+    cluster.initialised(&names(&vms), SOON).await;
 }

@@ -4,7 +4,9 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use xtask::testbed::{Fault, FaultKind, Lifeline, NodeSpec, Process, RunDir, Vcsim, VcsimOptions};
+use xtask::testbed::{
+    Fault, FaultKind, Lifeline, NodeSpec, Process, RunDir, Vcsim, VcsimOptions, eventually,
+};
 
 use crate::support::{Cluster, Config, LATER, SOON, label, names, product, specs};
 
@@ -172,4 +174,41 @@ async fn what_is_missing_at_the_start_is_told() {
         output.contains("this is no pod of a cluster (give --kubeconfig to run outside of one)"),
         "{output}"
     );
+}
+
+#[tokio::test]
+async fn it_can_be_stopped_while_a_login_hangs() {
+    let cluster = Cluster::get().await;
+    let vcsim = Vcsim::start(VcsimOptions::default()).await.unwrap();
+    vcsim.add_fault(&Fault::new("Login", FaultKind::Hang)).await.unwrap();
+    let manager = cluster.manager(&Config::of(&[&vcsim]));
+    eventually("the login hangs", SOON, async || match vcsim.requests().await?.soap("Login") {
+        0 => Err(anyhow::anyhow!("nobody logs in")),
+        _ => Ok(()),
+    })
+    .await
+    .unwrap();
+    let asked = Instant::now();
+    let status = manager.stop(LATER).await.unwrap();
+    assert_eq!(status.code(), Some(0), "{}", manager.logs());
+    assert!(asked.elapsed() < Duration::from_secs(6), "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn logs_are_json_if_wished() {
+    let cluster = Cluster::get().await;
+    let vcsim = Vcsim::start(VcsimOptions::default()).await.unwrap();
+    let vms = vcsim.create_vms("json-", 1).await.unwrap();
+    cluster.register(&specs(&vms)).await;
+    let manager = cluster.manager_with(&Config::of(&[&vcsim]), |options| {
+        options.args = vec!["--logging-format=json".into(), "--v=6".into()];
+    });
+    cluster.initialised(&names(&vms), SOON).await;
+    manager.stop(SOON).await.unwrap();
+    for line in manager.logs().lines() {
+        let entry: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(entry["level"].is_string(), "{line}");
+    }
+    assert!(!manager.logs().contains(r#""password":"#), "{}", manager.logs());
 }
