@@ -90,6 +90,7 @@ pub async fn run<I: Instances>(
         stop: stop.clone(),
         options,
     };
+    let listed = store.clone();
     let outcomes = Controller::for_stream(nodes, store)
         .with_config(controller::Config::default().concurrency(concurrency(&context.options)))
         .reconcile_on(changes)
@@ -100,11 +101,17 @@ pub async fn run<I: Instances>(
             // A machine has changed whose Node is not there: forgotten a moment ago.
             Err(error) => tracing::debug!(%error, "not looked at"),
         });
-    tokio::select! {
-        () = outcomes => {}
-        () = stop.then(|()| tokio::time::sleep(GRACE)) => {
+    let patience = async {
+        stop.await;
+        // Before the Nodes are listed nothing has begun, but the controller waits for them even so.
+        if listed.wait_until_ready().now_or_never().is_some() {
+            tokio::time::sleep(GRACE).await;
             tracing::warn!("the node controller has not come to rest in time and is stopped");
         }
+    };
+    tokio::select! {
+        () = outcomes => {}
+        () = patience => {}
     }
 }
 

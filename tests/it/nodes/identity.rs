@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use xtask::testbed::{NodeSpec, Vcsim, VcsimOptions, VmSpec, eventually, guest_uuid};
 
-use crate::support::{Cluster, Config, LATER, QUIET, SOON, Vcenter, is_tainted, label, provider_id};
+use crate::support::{
+    Cluster, Config, LATER, QUIET, SOON, Vcenter, addresses, is_tainted, label, provider_id,
+};
 
 async fn vcenter() -> Vcsim {
     Vcsim::start(VcsimOptions { datacenters: 2, ..VcsimOptions::default() }).await.unwrap()
@@ -187,21 +189,24 @@ async fn a_machine_gets_its_uuid_after_its_node_registered() {
 }
 
 #[tokio::test]
-async fn a_node_without_a_uuid_is_found_by_its_name_in_any_case() {
+async fn nodes_without_a_uuid_are_found_by_their_names_in_any_case() {
     let cluster = Cluster::get().await;
     let vcsim = vcenter().await;
-    let windows = VmSpec {
-        host_name: Some("WIN-1".into()),
+    let windows = |number: usize| VmSpec {
+        host_name: Some(format!("WIN-{number}")),
         guest_id: Some("windows9Server64Guest".into()),
-        ..VmSpec::named("win")
+        ..VmSpec::named(format!("vm-of-{number}"))
     };
-    let vms = vcsim.create(&[windows]).await.unwrap();
+    let vms = vcsim.create(&[windows(0), windows(1), windows(2)]).await.unwrap();
+    cluster.register(&["win-0", "win-1", "win-2"].map(|name| NodeSpec::new(name, ""))).await;
     let _manager = cluster.manager(&Config::of(&[&vcsim]));
-    cluster.register(&[NodeSpec::new("win-1", "")]).await;
-    let nodes = cluster.initialised(&["win-1"], SOON).await;
-    assert_eq!(provider_id(&nodes[0]), Some(format!("vsphere://{}", vms[0].uuid).as_str()));
-    let kind = label(&nodes[0], "node.kubernetes.io/instance-type");
-    assert_eq!(kind, Some("vsphere-vm.cpu-2.mem-4gb.os-win10server"));
+    let nodes = cluster.initialised(&["win-0", "win-1", "win-2"], SOON).await;
+    for (node, vm) in nodes.iter().zip(&vms) {
+        assert_eq!(provider_id(node), Some(format!("vsphere://{}", vm.uuid).as_str()));
+        assert_eq!(addresses(node)[0], format!("Hostname {}", vm.host_name));
+        let kind = label(node, "node.kubernetes.io/instance-type");
+        assert_eq!(kind, Some("vsphere-vm.cpu-2.mem-4gb.os-win10server"));
+    }
 }
 
 #[tokio::test]

@@ -177,6 +177,23 @@ async fn what_is_missing_at_the_start_is_told() {
 }
 
 #[tokio::test]
+async fn it_can_be_stopped_while_the_api_server_is_away() {
+    let dir = RunDir::new().unwrap();
+    let config = dir.write("vsphere.conf", CONFIG).unwrap();
+    let nobody = r#"{"clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": ""}}], "current-context": "c"}"#;
+    let kubeconfig = dir.write("kubeconfig", nobody).unwrap();
+    let mut command = Command::new(product());
+    command.arg("ccm").arg("--cloud-config").arg(config).arg("--kubeconfig").arg(kubeconfig);
+    let process = Process::spawn("product", command, dir.path(), Lifeline::Watchdog).unwrap();
+    process.wait_for_log("the watch on Nodes was interrupted", SOON).await.unwrap();
+    let asked = Instant::now();
+    let status = process.stop(LATER).await.unwrap();
+    assert_eq!(status.code(), Some(0), "{}", process.logs());
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}\n{}", asked.elapsed(), process.logs());
+}
+
+#[tokio::test]
 async fn it_can_be_stopped_while_a_login_hangs() {
     let cluster = Cluster::get().await;
     let vcsim = Vcsim::start(VcsimOptions::default()).await.unwrap();
