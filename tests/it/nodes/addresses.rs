@@ -16,9 +16,9 @@ async fn create(vcsim: &Vcsim, vm: VmSpec) -> Vm {
     vcsim.create(&[vm]).await.unwrap().remove(0)
 }
 
-fn nics(addresses: &[&str]) -> Option<Vec<Nic>> {
+fn nics(addresses: &[&str]) -> Vec<Nic> {
     let addresses = addresses.iter().map(ToString::to_string).collect();
-    Some(vec![Nic { network: Some("VM Network".into()), addresses, ..Nic::default() }])
+    vec![Nic { network: Some("VM Network".into()), addresses, ..Nic::default() }]
 }
 
 fn silent(name: &str) -> VmSpec {
@@ -43,7 +43,7 @@ async fn a_guest_without_tools_has_all_but_addresses_until_it_speaks() {
     let speaks = VmSpec {
         tools: Some("running".into()),
         host_name: Some("mute-0".into()),
-        nics: nics(&["10.20.30.40"]),
+        nics: Some(nics(&["10.20.30.40"])),
         ..VmSpec::default()
     };
     let spoken = Instant::now();
@@ -74,8 +74,8 @@ async fn the_address_of_the_kubelet_comes_first_and_a_wrong_one_is_told() {
         .nodes("externalNetworkSubnetCidr", "10.2.0.0/16");
     let _manager = cluster.manager(&config);
     let several = ["10.3.0.5", "10.2.0.5", "10.1.0.5", "fe80::5"];
-    let both = VmSpec { nics: nics(&several), ..VmSpec::named("many-0") };
-    let other = VmSpec { nics: nics(&several), ..VmSpec::named("many-1") };
+    let both = VmSpec { nics: Some(nics(&several)), ..VmSpec::named("many-0") };
+    let other = VmSpec { nics: Some(nics(&several)), ..VmSpec::named("many-1") };
     let vms = vcsim.create(&[both, other]).await.unwrap();
     let node = |vm: &Vm, ip: &str| NodeSpec {
         provided_node_ip: Some(ip.into()),
@@ -104,13 +104,16 @@ async fn the_address_of_the_kubelet_comes_first_and_a_wrong_one_is_told() {
 async fn an_address_that_changes_in_the_guest_changes_in_the_node() {
     let cluster = Cluster::get().await;
     let vcsim = vcenter().await;
-    let vm = create(&vcsim, VmSpec { nics: nics(&["10.0.0.1"]), ..VmSpec::named("moving-0") }).await;
+    let vm = create(&vcsim, VmSpec { nics: Some(nics(&["10.0.0.1"])), ..VmSpec::named("moving-0") }).await;
     let _manager = cluster.manager(&Config::of(&[&vcsim]));
     cluster.register(&[NodeSpec::new(&vm.name, &vm.uuid)]).await;
     cluster.initialised(&["moving-0"], SOON).await;
 
     let changed = Instant::now();
-    vcsim.patch_vm("moving-0", &VmSpec { nics: nics(&["10.0.0.2"]), ..VmSpec::default() }).await.unwrap();
+    vcsim
+        .patch_vm("moving-0", &VmSpec { nics: Some(nics(&["10.0.0.2"])), ..VmSpec::default() })
+        .await
+        .unwrap();
     let expected = ["Hostname moving-0", "InternalIP 10.0.0.2", "ExternalIP 10.0.0.2"];
     cluster.node_when("the new address is there", "moving-0", |node| addresses(node) == expected).await;
     assert!(changed.elapsed() < Duration::from_secs(2), "{:?}", changed.elapsed());
@@ -127,16 +130,20 @@ async fn a_node_that_comes_back_on_another_machine_gets_the_identity_of_that_one
     let cluster = Cluster::get().await;
     let vcsim = vcenter().await;
     let host_name = || Some("phoenix".to_owned());
-    let old =
-        create(&vcsim, VmSpec { host_name: host_name(), nics: nics(&["10.0.0.1"]), ..VmSpec::named("old") })
-            .await;
+    let old = create(
+        &vcsim,
+        VmSpec { host_name: host_name(), nics: Some(nics(&["10.0.0.1"])), ..VmSpec::named("old") },
+    )
+    .await;
     let _manager = cluster.manager(&Config::of(&[&vcsim]));
     cluster.register(&[NodeSpec::new("phoenix", &old.uuid)]).await;
     cluster.initialised(&["phoenix"], SOON).await;
 
-    let new =
-        create(&vcsim, VmSpec { host_name: host_name(), nics: nics(&["10.0.0.2"]), ..VmSpec::named("new") })
-            .await;
+    let new = create(
+        &vcsim,
+        VmSpec { host_name: host_name(), nics: Some(nics(&["10.0.0.2"])), ..VmSpec::named("new") },
+    )
+    .await;
     cluster.nodes().delete("phoenix", &DeleteParams::default()).await.unwrap();
     cluster.register(&[NodeSpec::new("phoenix", &new.uuid)]).await;
     let nodes = cluster.initialised(&["phoenix"], SOON).await;
@@ -148,7 +155,7 @@ async fn a_node_that_comes_back_on_another_machine_gets_the_identity_of_that_one
 async fn a_machine_that_is_registered_anew_is_still_the_nodes() {
     let cluster = Cluster::get().await;
     let vcsim = vcenter().await;
-    let vm = create(&vcsim, VmSpec { nics: nics(&["10.0.0.1"]), ..VmSpec::named("again") }).await;
+    let vm = create(&vcsim, VmSpec { nics: Some(nics(&["10.0.0.1"])), ..VmSpec::named("again") }).await;
     let _manager = cluster.manager(&Config::of(&[&vcsim]));
     cluster.register(&[NodeSpec::new("again", &vm.uuid)]).await;
     cluster.initialised(&["again"], SOON).await;
@@ -158,7 +165,7 @@ async fn a_machine_that_is_registered_anew_is_still_the_nodes() {
     assert!(message.contains(&vm.uuid), "{message}");
     let back = vcsim.register("again").await.unwrap();
     assert_ne!(back.moref, vm.moref);
-    vcsim.patch_vm("again", &VmSpec { nics: nics(&["10.0.0.2"]), ..VmSpec::default() }).await.unwrap();
+    vcsim.patch_vm("again", &VmSpec { nics: Some(nics(&["10.0.0.2"])), ..VmSpec::default() }).await.unwrap();
     let expected = ["Hostname again", "InternalIP 10.0.0.2", "ExternalIP 10.0.0.2"];
     cluster.node_when("the new address is there", "again", |node| addresses(node) == expected).await;
 }

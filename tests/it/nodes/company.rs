@@ -94,12 +94,12 @@ async fn what_others_write_during_initialisation_is_kept() {
     }
     let writes = cluster.node_writes();
     let late = writes.keys().filter(|write| write.ends_with(" 422") || write.ends_with(" 409")).count();
-    println!("{late} writes of the manager came too late and were made anew");
+    assert!(late > 0, "nobody was in the way, so this test shows nothing");
 }
 
 /// Replaces one taint by another, as a controller does that reads, changes and writes a node.
 async fn taint(nodes: &Api<Node>, spec: &NodeSpec) {
-    eventually("the taint is written", SOON, async || {
+    eventually("the taint is written", LATER, async || {
         let mut node = nodes.get(&spec.name).await?;
         let taints = node.spec.get_or_insert_default().taints.get_or_insert_default();
         taints.retain(|taint| taint.key != "example.com/agent");

@@ -44,19 +44,18 @@ impl Audit {
             if ["get", "list", "watch"].contains(&verb) {
                 continue;
             }
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let object = &entry["objectRef"];
-            let mut write = format!("{verb} {}", object["resource"].as_str().unwrap_or_default());
-            if let Some(subresource) = object["subresource"].as_str() {
-                write += &format!("/{subresource}");
-            }
+            let resource = [text(&object["resource"]), text(&object["subresource"])].join("/");
+            let mut write = vec![verb.to_owned(), resource.trim_end_matches('/').to_owned()];
             if object["resource"] != "events" {
-                write += &format!(" {}", object["name"].as_str().unwrap_or_default());
+                write.push(text(&object["name"]));
             }
             let code = entry["responseStatus"]["code"].as_u64().unwrap_or_default();
             if code >= 300 {
-                write += &format!(" {code}");
+                write.push(code.to_string());
             }
-            *writes.entry(write).or_default() += 1;
+            *writes.entry(write.join(" ")).or_default() += 1;
         }
         writes
     }
