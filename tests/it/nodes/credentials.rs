@@ -1,8 +1,8 @@
 //! Where user and password come from.
 
-use xtask::testbed::{Fault, FaultKind, RunDir, Vcsim, VcsimOptions};
+use xtask::testbed::{Fault, FaultKind, RunDir, Vcsim, VcsimOptions, eventually};
 
-use crate::support::{Cluster, Config, QUIET, SOON, Vcenter, names, specs};
+use crate::support::{Cluster, Config, LATER, QUIET, SOON, Vcenter, names, specs};
 
 #[tokio::test]
 async fn credentials_in_the_file_are_read_in_both_dialects() {
@@ -77,18 +77,26 @@ async fn a_wrong_password_is_told_and_tried_twice_only() {
     let vcsim = Vcsim::start(VcsimOptions::default()).await.unwrap();
     let vms = vcsim.create_vms("refused-", 1).await.unwrap();
     cluster.register(&specs(&vms)).await;
-    let manager = cluster.manager(&Config::with([Vcenter::of(&vcsim).password("s3cr3t-but-wrong")]));
+    let config = Config::with([Vcenter::of(&vcsim).password("s3cr3t-but-wrong")]);
+    let manager = cluster.manager_with(&config, |options| options.args.push("--v=4".into()));
 
     let message = cluster.event(&vms[0].name, "InstanceUnknown").await;
     assert!(message.contains("refuse") && message.contains("administrator@vsphere.local"), "{message}");
     assert!(message.contains(&format!("127.0.0.1:{}", vcsim.port())), "{message}");
     manager.wait_for_log("user or password are wrong", SOON).await.unwrap();
-    manager.wait_for_log("2 times; the next try is in", SOON).await.unwrap();
+    eventually("the machine is looked for again and again", LATER, async || {
+        let looks = manager.logs().matches("looking for machines").count();
+        if looks >= 4 { Ok(()) } else { Err(format!("{looks}")) }
+    })
+    .await
+    .unwrap();
     tokio::time::sleep(QUIET).await;
     let requests = vcsim.requests().await.unwrap();
     assert_eq!((requests.soap("Login"), requests.failed_logins), (2, 2));
     assert!(!manager.logs().contains("s3cr3t-but-wrong"));
-    for event in cluster.events(&vms[0].name).await {
+    let events = cluster.events(&vms[0].name).await;
+    assert_eq!(events.len(), 1, "the same trouble is told once: {events:#?}");
+    for event in events {
         assert!(!event.message.unwrap().contains("s3cr3t-but-wrong"));
     }
 }

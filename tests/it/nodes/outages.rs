@@ -58,6 +58,11 @@ async fn a_vcenter_that_is_down_holds_up_its_own_nodes_only() {
     let (down, _manager) = tokio::join!(west.restart(Duration::from_secs(6)), meanwhile);
     down.unwrap();
     cluster.initialised(&names(&westerners), SOON).await;
+    for vm in &westerners {
+        let events = cluster.events(&vm.name).await;
+        let told = events.iter().filter(|event| event.reason.as_deref() == Some("InstanceUnknown")).count();
+        assert_eq!(told, 1, "{events:#?}");
+    }
 }
 
 #[tokio::test]
