@@ -4,11 +4,14 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use kube::api::ListParams;
 use xtask::testbed::{
     Fault, FaultKind, Lifeline, NodeSpec, Process, RunDir, Vcsim, VcsimOptions, eventually,
 };
 
-use crate::support::{Cluster, Config, LATER, SOON, label, names, product, specs};
+use crate::support::{
+    Cluster, Config, LATER, QUIET, SOON, addresses, is_tainted, label, names, product, specs,
+};
 
 /// Runs it with these arguments to its own end; returns the exit code and all that it printed.
 async fn run(args: &[&str]) -> (Option<i32>, String) {
@@ -81,6 +84,54 @@ async fn it_can_be_stopped_while_a_vcenter_hangs() {
     let status = manager.stop(LATER).await.unwrap();
     assert_eq!(status.code(), Some(0), "{}", manager.logs());
     assert!(asked.elapsed() < Duration::from_secs(6), "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn what_one_that_was_killed_left_undone_the_next_one_does() {
+    let cluster = Cluster::get().await;
+    let vcsim = Vcsim::start(VcsimOptions::default()).await.unwrap();
+    let vms = vcsim.create_vms("crash-", 60).await.unwrap();
+    let mut manager = cluster.manager(&Config::of(&[&vcsim]));
+    let crashes = async {
+        for wanted in [1, 15, 30, 45] {
+            eventually("some are initialised", LATER, async || {
+                let nodes = cluster.nodes().list(&ListParams::default()).await?;
+                let done = nodes.iter().filter(|node| !is_tainted(node)).count();
+                anyhow::ensure!(done >= wanted, "{done}");
+                Ok(())
+            })
+            .await
+            .unwrap();
+            manager.kill().unwrap();
+            manager = cluster.manager(&Config::of(&[&vcsim]));
+        }
+    };
+    let nodes = specs(&vms);
+    tokio::join!(cluster.register(&nodes), crashes);
+    for (node, vm) in cluster.initialised(&names(&vms), LATER).await.iter().zip(&vms) {
+        let ip = &vm.addresses.as_ref().unwrap()[0];
+        let expected =
+            [format!("Hostname {}", vm.name), format!("InternalIP {ip}"), format!("ExternalIP {ip}")];
+        assert_eq!(addresses(node), expected);
+        assert!(label(node, "node.kubernetes.io/instance-type").is_some());
+    }
+}
+
+#[tokio::test]
+async fn two_at_once_do_not_fight() {
+    let cluster = Cluster::get().await;
+    let vcsim = Vcsim::start(VcsimOptions::default()).await.unwrap();
+    let vms = vcsim.create_vms("double-", 20).await.unwrap();
+    let _managers = [(); 2].map(|()| cluster.manager(&Config::of(&[&vcsim])));
+    cluster.register(&specs(&vms)).await;
+    cluster.initialised(&names(&vms), SOON).await;
+    // Whoever was slower may still have to learn it.
+    tokio::time::sleep(QUIET).await;
+    let before = cluster.node_writes();
+    let accepted = before.keys().filter(|write| write.split(' ').count() == 3).count();
+    assert_eq!(accepted, 2 * vms.len(), "{before:#?}");
+    tokio::time::sleep(QUIET).await;
+    assert_eq!(cluster.node_writes(), before);
 }
 
 #[tokio::test]
