@@ -90,6 +90,8 @@ fn load_config(args: &Args) -> anyhow::Result<Config> {
 
 async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     info!(version = env!("CARGO_PKG_VERSION"), "vsphere-cloud controller manager");
+    // Before anything is begun that has to be ended in order, such as a login.
+    let stop = stop_signal()?.shared();
     let client = kube_client(&args).await?;
     let mut vcenters = Vec::new();
     for vcenter in &config.vcenters {
@@ -108,7 +110,6 @@ async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         additional_labels: args.node_labels.map(|labels| labels.0).unwrap_or_default(),
         concurrency: args.concurrent_node_syncs,
     };
-    let stop = stop_signal()?.shared();
     node::run(client, instances, options, stop).await;
 
     let logouts = join_all(inventories.iter().map(Inventory::close));
