@@ -98,6 +98,8 @@ fn load_config(args: &Args) -> anyhow::Result<Config> {
 
 async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     info!(version = env!("CARGO_PKG_VERSION"), "vsphere-cloud controller manager");
+    // Before anything is begun that has to be ended in order, such as a login.
+    let stop = stop_signal()?.shared();
     let client = kube_client(&args).await?;
     let zones = zone_categories(&config.labels);
     let mut vcenters = Vec::new();
@@ -124,7 +126,6 @@ async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         },
         lifecycle: args.lifecycle.options(),
     };
-    let stop = stop_signal()?.shared();
     controllers::run(client, instances, options, stop).await;
 
     let logouts = join_all(inventories.iter().map(Inventory::close));

@@ -96,6 +96,7 @@ pub(super) fn attach<I: Instances>(
         stop: stop.clone(),
         options,
     };
+    let listed = feed.store();
     let outcomes = Controller::for_stream(stream::pending(), feed.store())
         .with_config(controller::Config::default().concurrency(concurrency(&context.options)))
         .reconcile_on(triggers)
@@ -107,11 +108,17 @@ pub(super) fn attach<I: Instances>(
             Err(error) => tracing::debug!(%error, "not looked at"),
         });
     async move {
-        tokio::select! {
-            () = outcomes => {}
-            () = stop.then(|()| tokio::time::sleep(GRACE)) => {
+        let patience = async {
+            stop.await;
+            // Before the Nodes are listed nothing has begun, but the controller waits for them even so.
+            if listed.wait_until_ready().now_or_never().is_some() {
+                tokio::time::sleep(GRACE).await;
                 tracing::warn!("the node controller has not come to rest in time and is stopped");
             }
+        };
+        tokio::select! {
+            () = outcomes => {}
+            () = patience => {}
         }
     }
     .boxed()
