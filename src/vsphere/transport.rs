@@ -167,7 +167,7 @@ impl Transport {
         if let Some(start) = cause.find(tls::REFUSED) {
             return Error::Tls(format!("{}: {}", self.endpoint, &cause[start..]));
         }
-        if causes(error).any(|cause| cause.is::<rustls::Error>()) {
+        if causes(error).any(<dyn std::error::Error>::is::<rustls::Error>) {
             return Error::Tls(format!("{}: TLS failed: {cause}", self.endpoint));
         }
         let what = if causes(error).any(|cause| cause.to_string().starts_with("tunnel error")) {

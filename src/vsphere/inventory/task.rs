@@ -200,7 +200,7 @@ impl Task {
         &mut self,
         connection: &Connection,
     ) -> Result<Result<Vec<Command>, Abandoned>, Error> {
-        let patience = Instant::now() + FIRST_JOIN_PATIENCE;
+        let mut patience = Instant::now() + FIRST_JOIN_PATIENCE;
         while self.members().is_empty() {
             let Ok(command) = tokio::time::timeout_at(patience, self.inbox.recv()).await else { break };
             match command {
@@ -210,6 +210,8 @@ impl Task {
                     let fatal = fatal(&found);
                     let _ = reply.send(found);
                     fatal?;
+                    // What was found is about to be joined, however long that took.
+                    patience = Instant::now() + FIRST_JOIN_PATIENCE;
                 }
                 Some(Command::Join { vms, reply }) => {
                     self.members().extend(vms.iter().cloned());

@@ -254,7 +254,7 @@ async fn a_batch_of_machines_is_joined_with_one_request_per_view() {
     let vms = vcsim.create_vms("node-", 120).await.unwrap();
     let inventory = inventory(&vcsim);
     join(&inventory, &vms[..1]).await;
-    let mut counted = async |batch: &[xtask::testbed::Vm]| {
+    let counted = async |batch: &[xtask::testbed::Vm]| {
         let before = vcsim.requests().await.unwrap();
         inventory.join(morefs(batch)).await.unwrap();
         let made = vcsim.requests().await.unwrap().since(&before);
