@@ -125,7 +125,8 @@ impl Task {
             }
             self.health.send_replace(Health::Down(error.clone()));
             let longest = match error {
-                Error::Configuration(_) | Error::Tls(_) => CONFIGURATION_PAUSE,
+                Error::Configuration(_) => CONFIGURATION_PAUSE,
+                // TLS too: what looks like a human's task may be a server that is just starting.
                 _ => LONGEST_PAUSE,
             };
             if self.refuse_for(jittered(pause.min(longest)), credentials, &error).await.is_err() {

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use vsphere_cloud::config::{Thumbprint, Tls};
 use vsphere_cloud::vsphere::inventory::Inventory;
 use vsphere_cloud::vsphere::{Error, Session};
-use xtask::testbed::Vcsim;
+use xtask::testbed::{Vcsim, VcsimOptions};
 
 use super::common::{ask, by_name, down, feed, up, vcenter_at, vcsim};
 use super::front::{Authority, Front, Identity};
@@ -143,6 +143,32 @@ async fn a_pin_does_not_follow_a_new_certificate() {
     assert!(error.to_string().contains(&renewed.sha256), "{error}");
     assert!(!error.is_transient());
     assert_eq!(vcsim.requests().await.unwrap().since(&before).total, 0, "nothing is told to a stranger");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_set_right_is_noticed_soon() {
+    let vcsim = vcsim().await;
+    let old_ca = tempfile::NamedTempFile::new().unwrap();
+    std::fs::copy(vcsim.ca(), old_ca.path()).unwrap();
+    let trusted = trusting(&[old_ca.path().to_owned()]);
+    vcsim.renew_certificate(false, &["vc.example.com"]).await.unwrap();
+    let inventory = Inventory::start(&vcenter_at(vcsim.port(), trusted), feed(&vcsim)).unwrap();
+    down(&inventory, |error| matches!(error, Error::Tls(_))).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    vcsim.renew_certificate(false, &[]).await.unwrap();
+    let took = up(&inventory).await;
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[tokio::test]
+async fn an_ipv6_address_is_a_server_too() {
+    let options = VcsimOptions { args: vec!["--listen=[::1]:0".into()], ..VcsimOptions::default() };
+    let vcsim = Vcsim::start(options).await.unwrap();
+    let mut vcenter = vcenter_at(vcsim.port(), trusting(&[vcsim.ca().to_owned()]));
+    vcenter.server = "::1".into();
+    let session = Session::new(&vcenter, feed(&vcsim)).unwrap();
+    ask(&session).await.unwrap();
+    assert_eq!(session.endpoint().to_string(), format!("[::1]:{}", vcsim.port()));
 }
 
 #[tokio::test]
