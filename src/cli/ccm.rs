@@ -12,10 +12,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{debug, info, warn};
 
 use super::{credentials, logging};
-use crate::config::{self, Config, Severity};
+use crate::config::{self, Config, Labels, Severity};
 use crate::controllers::node::{self, parse_node_labels};
 use crate::provider::{VcenterHandle, VsphereInstances};
-use crate::vsphere::inventory::Inventory;
+use crate::vsphere::inventory::{Inventory, ZoneCategories};
 
 /// How long the logouts may take together: a vCenter that is away must not hold up the process.
 const LOGOUT_PATIENCE: Duration = Duration::from_secs(3);
@@ -38,6 +38,10 @@ pub(super) struct Args {
     /// Labels for every node on its initialisation: key=value, separated by commas.
     #[arg(long, value_name = "LABELS", value_parser = NodeLabels::parse)]
     node_labels: Option<NodeLabels>,
+
+    /// Keep a node tainted until its zone and region are known, instead of initialising it without.
+    #[arg(long)]
+    strict_zones: bool,
 
     /// The most nodes that are worked on at the same time; no limit unless given.
     #[arg(long, value_name = "N")]
@@ -91,10 +95,12 @@ fn load_config(args: &Args) -> anyhow::Result<Config> {
 async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     info!(version = env!("CARGO_PKG_VERSION"), "vsphere-cloud controller manager");
     let client = kube_client(&args).await?;
+    let zones = zone_categories(&config.labels);
     let mut vcenters = Vec::new();
     for vcenter in &config.vcenters {
         let feed = credentials::feed(vcenter, &client);
-        let inventory = Inventory::start(vcenter, feed).with_context(|| format!("vCenter {}", vcenter.id))?;
+        let inventory = Inventory::start(vcenter, zones.clone(), feed)
+            .with_context(|| format!("vCenter {}", vcenter.id))?;
         vcenters.push(VcenterHandle {
             id: vcenter.id.clone(),
             inventory,
@@ -105,7 +111,10 @@ async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let inventories: Vec<Inventory> = vcenters.iter().map(|vcenter| vcenter.inventory.clone()).collect();
     let instances = Arc::new(VsphereInstances::start(vcenters, config.nodes));
     let options = node::Options {
-        additional_labels: args.node_labels.map(|labels| labels.0).unwrap_or_default(),
+        rules: node::Rules {
+            additional_labels: args.node_labels.map(|labels| labels.0).unwrap_or_default(),
+            strict_zones: args.strict_zones,
+        },
         concurrency: args.concurrent_node_syncs,
     };
     let stop = stop_signal()?.shared();
@@ -117,6 +126,11 @@ async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     }
     info!("stopped");
     Ok(())
+}
+
+/// Zones need both categories, as upstream has it; the configuration warns of one alone.
+fn zone_categories(labels: &Labels) -> Option<ZoneCategories> {
+    Some(ZoneCategories { region: labels.region.clone()?, zone: labels.zone.clone()? })
 }
 
 async fn kube_client(args: &Args) -> anyhow::Result<kube::Client> {

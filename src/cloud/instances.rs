@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use futures::stream::BoxStream;
 
-use super::ProviderId;
+use super::{Existence, MachineRecord, ProviderId, Zone};
 
 /// What a Node says of itself, and all that is needed to find its machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -32,6 +32,10 @@ pub struct Instance {
     pub host_name: Option<String>,
     /// The addresses that the configuration selects among those the guest reports.
     pub addresses: Addresses,
+    /// Zone and region; empty where none are configured.
+    pub zone: Zone,
+    /// What must be remembered of it to prove its end one day; absent while it cannot be told.
+    pub record: Option<MachineRecord>,
     /// Where the machine is, for messages: `vm-12 (node-1) in vCenter vc.example.org`.
     pub location: String,
 }
@@ -41,10 +45,13 @@ pub struct Instance {
 pub struct Addresses {
     /// Internal and external addresses in the order they are to be written, without the host name.
     pub selected: Vec<Address>,
-    /// Why there is no address, or why one of several families has none; for the Event on the Node.
+    /// Why there is no address, why one of several families has none, or what else is wrong with
+    /// what the guest reports; for the Event on the Node.
     ///
     /// It names every address seen and the reason each was passed over.
     pub problem: Option<String>,
+    /// Every usable address that the guest reports, whether selected or not.
+    pub reported: Vec<IpAddr>,
 }
 
 /// One entry of `status.addresses`.
@@ -134,6 +141,17 @@ pub trait Instances: Send + Sync + 'static {
     /// do not poll: the implementation looks again by itself for as long as the Node is not
     /// [forgotten](Self::forget).
     fn instance(&self, node: &NodeIdentity) -> impl Future<Output = Result<Instance, InstanceError>> + Send;
+
+    /// Whether the machine of this Node still exists, in any of the vCenters, configured datacenter
+    /// or not.
+    ///
+    /// A machine that is being watched is answered from memory; for any other every vCenter is
+    /// asked, many Nodes at once. `record` is what was remembered of it.
+    fn existence(
+        &self,
+        node: &NodeIdentity,
+        record: Option<&MachineRecord>,
+    ) -> impl Future<Output = Existence> + Send;
 
     /// Names of Nodes whose answer may have changed since it was last given.
     ///

@@ -61,7 +61,8 @@ pub fn select(vm: &Vm, families: &[IpFamily], rules: &Nodes) -> Addresses {
 
     let shortage = problem::Shortage { vm, seen: &seen, missing: &missing, families, rules, networks_absent };
     let problem = problem::text(&shortage, unreadable.as_ref());
-    Addresses { selected, problem }
+    let reported = seen.iter().filter_map(Seen::usable).map(|usable| usable.ip).collect();
+    Addresses { selected, problem, reported }
 }
 
 /// An address as the guest reports it.

@@ -10,8 +10,10 @@ use tokio::sync::{broadcast, mpsc};
 use super::identify::Machine;
 use super::resolver::{self, Message};
 use super::roster::{Roster, State};
-use super::{addresses, instance_type};
-use crate::cloud::{Instance, InstanceError, Instances, NodeIdentity, ProviderId, swap_byte_order};
+use super::{addresses, existence, instance_type, zone};
+use crate::cloud::{
+    Existence, Instance, InstanceError, Instances, MachineRecord, NodeIdentity, ProviderId, swap_byte_order,
+};
 use crate::config::{IpFamily, Nodes};
 use crate::vsphere::inventory::{Inventory, Vm};
 use uuid::Uuid;
@@ -52,6 +54,7 @@ pub(super) struct Shared {
     pub(super) changes: broadcast::Sender<String>,
     nodes: Nodes,
     inbox: mpsc::UnboundedSender<Message>,
+    desk: mpsc::UnboundedSender<existence::Question>,
 }
 
 impl VsphereInstances {
@@ -60,7 +63,9 @@ impl VsphereInstances {
         let (inbox, messages) = mpsc::unbounded_channel();
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
         let roster = Roster::default();
-        let shared = Arc::new(Shared { vcenters, roster, changes, nodes, inbox });
+        let (desk, questions) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared { vcenters, roster, changes, nodes, inbox, desk });
+        tokio::spawn(existence::run(Arc::downgrade(&shared), questions));
         resolver::start(&shared, messages);
         Self { shared }
     }
@@ -96,6 +101,8 @@ impl VsphereInstances {
             instance_type: instance_type::instance_type(&vm),
             host_name: vm.host_name.clone(),
             addresses: addresses::select(&vm, &vcenter.ip_families, &self.shared.nodes),
+            zone: zone::zone(vcenter.inventory.store().zone_of(&vm)),
+            record: record(vcenter, &vm),
             location,
         })
     }
@@ -118,6 +125,17 @@ impl Instances for VsphereInstances {
                 Ok(State::Looking) | Err(_) => continue,
             };
         }
+    }
+
+    async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+        if let Some(machine) = self.shared.roster.machine(&node.name)
+            && self.fits(&machine, node)
+            && let Some(existence) =
+                existence::watched(&self.shared.vcenters[machine.vcenter], &machine.moref)
+        {
+            return existence;
+        }
+        existence::ask(&self.shared.desk, node, record).await
     }
 
     fn changes(&self) -> BoxStream<'static, String> {
@@ -145,4 +163,14 @@ impl Instances for VsphereInstances {
     fn forget(&self, node_name: &str) {
         let _ = self.shared.inbox.send(Message::Forget(node_name.to_owned()));
     }
+}
+
+/// What must be remembered of a machine.
+fn record(vcenter: &VcenterHandle, vm: &Vm) -> Option<MachineRecord> {
+    Some(MachineRecord {
+        vcenter: vcenter.inventory.store().vcenter_uuid()?.to_string(),
+        vm: vm.moref.id.to_string(),
+        instance_uuid: vm.instance_uuid.map(|uuid| uuid.to_string()),
+        folder: vm.parent.as_ref().map(|folder| folder.id.to_string()),
+    })
 }

@@ -1,6 +1,7 @@
 //! The cloud interfaces implemented on vSphere.
 
 mod addresses;
+mod existence;
 mod identify;
 mod instance_type;
 mod instances;
@@ -8,6 +9,7 @@ mod ip;
 mod resolver;
 mod roster;
 mod static_addresses;
+mod zone;
 
 #[cfg(test)]
 mod fixtures;

@@ -356,6 +356,8 @@ fn publish(shared: &Shared, name: &str, state: &State) -> bool {
     let news = shared.roster.set(name, state.clone());
     if news {
         match state {
+            // While a vCenter is away, it is the same for all its Nodes, and told once already.
+            State::Failed(error @ InstanceError::Unknown(_)) => debug!(node = name, %error, "unknown"),
             State::Failed(error) => info!(node = name, %error, "no certain machine"),
             State::Bound(machine) => debug!(node = name, machine = %machine.moref, "found"),
             State::Looking => {}
@@ -385,6 +387,7 @@ pub(super) fn query(node: &NodeIdentity) -> Result<Query, InstanceError> {
     };
     Ok(Query {
         provider_uuid,
+        instance_uuid: None,
         system_uuid: node.system_uuid.as_deref().and_then(parse_uuid),
         dns_name: node.name.clone(),
         ips: node.provided_ips.clone(),

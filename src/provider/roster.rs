@@ -77,6 +77,15 @@ impl Roster {
         self.lock().nodes.get(name).map(|entry| entry.identity.clone())
     }
 
+    /// The machine that a Node is known to have.
+    pub(super) fn machine(&self, name: &str) -> Option<Machine> {
+        let inner = self.lock();
+        match &*inner.nodes.get(name)?.state.borrow() {
+            State::Bound(machine) => Some(machine.clone()),
+            State::Looking | State::Failed(_) => None,
+        }
+    }
+
     /// Sets a Node's state; `true` if it is another than before.
     pub(super) fn set(&self, name: &str, state: State) -> bool {
         let mut inner = self.lock();

@@ -38,6 +38,26 @@ pub enum Error {
         /// What and where.
         error: DecodeError,
     },
+    /// The answer is JSON that is not understood.
+    #[error("{method}: unreadable answer: {problem}")]
+    Unreadable {
+        /// The operation.
+        method: &'static str,
+        /// What and where.
+        problem: String,
+    },
+    /// The REST service refuses: the account lacks a privilege.
+    #[error("{method}: the account lacks the right to do this")]
+    Forbidden {
+        /// The operation.
+        method: &'static str,
+    },
+    /// The REST service knows no such object.
+    #[error("{method}: there is no such object")]
+    NoSuchResource {
+        /// The operation.
+        method: &'static str,
+    },
     /// The session is gone.
     #[error("the session is not authenticated (any longer)")]
     NotAuthenticated,
@@ -49,16 +69,12 @@ pub enum Error {
     },
     /// The login was refused before and is not tried again yet, so that the account is not locked.
     #[error(
-        "vCenter refused the login of {user:?} {failures} times; the next try is in {seconds} s, \
-         or at once when the credentials change"
+        "vCenter refused the login of {user:?} twice; so that the account is not locked, the next try is \
+         after five minutes, or at once when the credentials change"
     )]
     LoginOnHold {
         /// The user.
         user: String,
-        /// Refused logins in a row.
-        failures: u32,
-        /// Seconds to the next try.
-        seconds: u64,
     },
     /// There are no credentials (yet).
     #[error("no credentials: {0}")]
@@ -99,7 +115,9 @@ impl Error {
     /// Whether the same call may succeed a moment later without anybody doing anything.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Timeout { .. } | Self::Decode { .. } => true,
+            Self::Unreachable(_) | Self::Timeout { .. } | Self::Decode { .. } | Self::Unreadable { .. } => {
+                true
+            }
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
             _ => false,
         }

@@ -6,10 +6,12 @@
 
 mod error;
 pub mod inventory;
+mod login_guard;
 mod moref;
-mod refusals;
+mod rest;
 mod session;
 pub mod soap;
+mod tags;
 mod tls;
 mod transport;
 pub mod types;
@@ -18,4 +20,5 @@ mod version;
 pub use error::Error;
 pub use moref::MoRef;
 pub use session::{Connection, CredentialFeed, Session};
+pub use tags::{Attached, Tag, Tags};
 pub use transport::Endpoint;

@@ -9,7 +9,8 @@
 //! Invariants:
 //! - Logins are single-flight: whoever needs one while one is under way waits for that one and
 //!   shares its outcome, failure included.
-//! - A refused login is not repeated in a loop: see [`Refusals`]. New credentials are tried at once.
+//! - A refused login is not repeated in a loop. After two in a row there is one try every
+//!   five minutes, because SSO locks an account after a few; new credentials are tried at once.
 //! - Once closed, it stays closed: nothing logs in behind the back of a process that ends.
 
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::refusals::{OnHold, Refusals};
+use super::login_guard::LoginGuard;
 use super::soap::{FaultKind, Request, decode_response, encode_request, is_legal};
 use super::transport::{Answer, Endpoint, Patience, Transport};
 use super::types::{Login, Logout, RetrieveServiceContent, ServiceContent};
@@ -66,6 +67,7 @@ pub struct Session {
 struct Shared {
     transport: Transport,
     credentials: CredentialFeed,
+    guard: std::sync::Mutex<LoginGuard>,
     epochs: AtomicU64,
     closed: watch::Sender<bool>,
     state: Mutex<State>,
@@ -76,7 +78,6 @@ struct State {
     login: Option<Arc<LoggedIn>>,
     /// The outcome that those who waited for the same login share.
     failed: Option<(Instant, Error)>,
-    refusals: Refusals,
 }
 
 struct LoggedIn {
@@ -105,6 +106,7 @@ impl Session {
         let shared = Shared {
             transport: Transport::new(vcenter)?,
             credentials,
+            guard: std::sync::Mutex::default(),
             epochs: AtomicU64::new(0),
             closed: watch::Sender::new(false),
             state: Mutex::default(),
@@ -164,9 +166,6 @@ impl Session {
     async fn connect_after(&self, stale: Option<u64>) -> Result<Connection, Error> {
         let asked = Instant::now();
         let mut state = self.shared.state.lock().await;
-        if *self.shared.closed.borrow() {
-            return Err(Error::Unreachable(format!("{}: the session is closed", self.endpoint())));
-        }
         if let Some(login) = &state.login
             && Some(login.epoch) != stale
         {
@@ -178,7 +177,7 @@ impl Session {
             return Err(error.clone());
         }
         state.login = None;
-        match self.log_in(&mut state).await {
+        match self.log_in().await {
             Ok(login) => {
                 let login = Arc::new(login);
                 state.failed = None;
@@ -192,13 +191,8 @@ impl Session {
         }
     }
 
-    async fn log_in(&self, state: &mut State) -> Result<LoggedIn, Error> {
-        let credentials = self.shared.credentials.borrow().clone().map_err(Error::NoCredentials)?;
-        check(&credentials)?;
-        if let Err(OnHold { failures, left }) = state.refusals.check(&credentials, Instant::now()) {
-            let user = credentials.user.clone();
-            return Err(Error::LoginOnHold { user, failures, seconds: left.as_secs() });
-        }
+    async fn log_in(&self) -> Result<LoggedIn, Error> {
+        let credentials = self.permitted_credentials()?;
         // Also the sign of life: no password travels to a server that does not answer this.
         let content = self.service_content().await?;
         if content.about.api_type != "VirtualCenter" {
@@ -222,7 +216,7 @@ impl Session {
             Ok(user) => {
                 let cookie = cookie
                     .ok_or_else(|| Error::Unreachable("the login gave no session cookie".to_owned()))?;
-                state.refusals.clear();
+                self.login_accepted();
                 let epoch = self.shared.epochs.fetch_add(1, Ordering::Relaxed) + 1;
                 info!(
                     vcenter = %self.endpoint(), user = user.user_name, server = content.about.full_name,
@@ -231,12 +225,39 @@ impl Session {
                 Ok(LoggedIn { epoch, cookie: cookie.into(), soap_action, content })
             }
             Err(error) if error.fault_kind() == Some(FaultKind::InvalidLogin) => {
-                let user = credentials.user.clone();
-                state.refusals.note(credentials, Instant::now());
-                Err(Error::InvalidLogin { user })
+                Err(self.login_refused(credentials))
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The credentials, if a login with them may be tried now.
+    pub(super) fn permitted_credentials(&self) -> Result<Arc<Credentials>, Error> {
+        if *self.shared.closed.borrow() {
+            return Err(Error::Unreachable(format!("{}: the session is closed", self.endpoint())));
+        }
+        let credentials = self.shared.credentials.borrow().clone().map_err(Error::NoCredentials)?;
+        check(&credentials)?;
+        self.guard().permit(&credentials, Instant::now())?;
+        Ok(credentials)
+    }
+
+    /// vCenter refused a login, by whichever door.
+    pub(super) fn login_refused(&self, credentials: Arc<Credentials>) -> Error {
+        self.guard().refused(credentials, Instant::now())
+    }
+
+    /// vCenter accepted a login.
+    pub(super) fn login_accepted(&self) {
+        self.guard().accepted();
+    }
+
+    fn guard(&self) -> std::sync::MutexGuard<'_, LoginGuard> {
+        self.shared.guard.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(super) fn transport(&self) -> &Transport {
+        &self.shared.transport
     }
 
     /// Whether vCenter is alive; needs no session.

@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, SET_COOKIE};
+use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{Error, tls};
 use crate::config::Vcenter;
@@ -58,6 +59,29 @@ impl From<Duration> for Patience {
     fn from(deadline: Duration) -> Self {
         Self { begin: deadline, end: deadline }
     }
+}
+
+/// The methods that are used.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum HttpMethod {
+    Get,
+    Post,
+    Delete,
+}
+
+/// One REST request.
+#[derive(Debug)]
+pub(super) struct JsonRequest<'a> {
+    /// For messages.
+    pub(super) name: &'static str,
+    pub(super) method: HttpMethod,
+    /// Path and query.
+    pub(super) path: &'a str,
+    /// The header that carries the session, and the session's id.
+    pub(super) session: Option<(&'static str, &'a SecretString)>,
+    /// User and password, for a login.
+    pub(super) basic: Option<(&'a str, &'a SecretString)>,
+    pub(super) body: Option<&'a serde_json::Value>,
 }
 
 /// One HTTP exchange's outcome.
@@ -130,6 +154,32 @@ impl Transport {
     ) -> Result<Answer, Error> {
         let request = self.client.get(format!("https://{}{path}", self.endpoint));
         self.exchange(method, request, deadline.into()).await
+    }
+
+    /// Sends a REST request and reads the whole answer.
+    pub(super) async fn json(&self, json: JsonRequest<'_>, deadline: Duration) -> Result<Answer, Error> {
+        let url = format!("https://{}{}", self.endpoint, json.path);
+        let mut request = match json.method {
+            HttpMethod::Get => self.client.get(url),
+            HttpMethod::Post => self.client.post(url),
+            HttpMethod::Delete => self.client.delete(url),
+        };
+        if let Some((header, id)) = json.session {
+            let mut value = HeaderValue::from_str(id.expose_secret())
+                .map_err(|_| Error::Unreachable("the session's id is no header value".to_owned()))?;
+            value.set_sensitive(true);
+            request = request.header(header, value);
+        }
+        if let Some((user, password)) = json.basic {
+            // The session is carried by the header alone: no cookie is wanted.
+            request = request
+                .basic_auth(user, Some(password.expose_secret()))
+                .header("vmware-use-header-authn", "true");
+        }
+        if let Some(body) = json.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        self.exchange(json.name, request, deadline.into()).await
     }
 
     async fn exchange(

@@ -2,7 +2,11 @@
 //!
 //! * [`testbed`]: a real Kubernetes control plane, a simulated vCenter and the product as
 //!   processes of this machine. The integration tests use it too.
+//! * [`demo`]: `cargo xtask demo`, the product at work in a minute.
 
+pub mod demo;
+mod progress;
+mod terminal;
 pub mod testbed;
 
 /// Prepares the process: TLS needs one provider of cryptography, chosen once.
@@ -11,4 +15,9 @@ pub mod testbed;
 pub fn init() {
     // An error means that somebody was faster, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Builds the testbed's programs with a display of how far it is.
+pub async fn build_testbed() -> anyhow::Result<testbed::Binaries> {
+    progress::build(&mut terminal::Terminal::new()).await
 }

@@ -1,2 +1,39 @@
-//! x
-fn main() {}
+//! `cargo xtask`: everything a developer runs.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::demo;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about, version)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Shows the product at work: a control plane, a simulated vCenter, and nodes becoming ready
+    Demo(demo::Options),
+    /// Builds the testbed (control plane and simulated vCenter), as the tests do when need be
+    Testbed,
+}
+
+#[tokio::main]
+#[expect(clippy::print_stderr, clippy::print_stdout, reason = "a tool for people")]
+async fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Demo(options) => demo::run(options).await,
+        Task::Testbed => xtask::build_testbed().await.map(|binaries| {
+            println!("{}\n{}", binaries.kube.display(), binaries.vcsim.display());
+        }),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -23,15 +23,16 @@ pub(super) fn initial(node: &Node, instance: &Instance) -> Result<Vec<NodeAddres
     })?;
     let mut reported: Vec<NodeAddress> = vec![entry(HOSTNAME, host_name(node, instance))];
     let selected = &instance.addresses.selected;
-    if selected.is_empty() {
-        if provided.is_empty() {
-            return Err(no_addresses(instance));
-        }
-        // The guest tells nothing (no VMware Tools, say), but the kubelet knows where it listens.
-        reported.extend(provided.iter().map(|ip| entry(AddressKind::Internal.as_str(), ip)));
-    } else {
-        reported.extend(selected.iter().map(|address| entry(address.kind.as_str(), address.ip)));
+    if selected.is_empty() && provided.is_empty() {
+        return Err(no_addresses(instance));
     }
+    reported.extend(selected.iter().map(|address| entry(address.kind.as_str(), address.ip)));
+    // What the kubelet was told counts, also where the configuration would have chosen another of
+    // the machine's addresses, and where the guest tells nothing (no VMware Tools, say).
+    let seen = &instance.addresses.reported;
+    let elsewhere = provided.iter().filter(|ip| selected.iter().all(|address| address.ip != **ip));
+    let possible = elsewhere.filter(|ip| seen.is_empty() || seen.contains(ip));
+    reported.extend(possible.map(|ip| entry(AddressKind::Internal.as_str(), ip)));
     prefer(&provided, reported).map_err(|reported| mismatch(&provided, &reported, instance))
 }
 

@@ -29,12 +29,18 @@ impl Plan {
     }
 }
 
+/// What the administrator wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Labels for every Node on its initialisation (`--node-labels`); keys that belong to Kubernetes
+    /// and keys that a Node already has are left out.
+    pub additional_labels: BTreeMap<String, String>,
+    /// Whether a Node waits until its zone and region are known (`--strict-zones`), as upstream has it.
+    pub strict_zones: bool,
+}
+
 /// What is to be done for this Node, given this answer about its machine.
-pub fn decide(
-    node: &Node,
-    instance: &Result<Instance, InstanceError>,
-    additional_labels: &BTreeMap<String, String>,
-) -> Plan {
+pub fn decide(node: &Node, instance: &Result<Instance, InstanceError>, rules: &Rules) -> Plan {
     if node.is_being_deleted() {
         return Plan::default();
     }
@@ -45,20 +51,32 @@ pub fn decide(
         return maintain(node, instance);
     }
     match instance {
-        Ok(instance) => initialise(node, instance, additional_labels),
+        Ok(instance) => initialise(node, instance, rules),
         Err(error) => Plan::telling(explain::unknown_instance(node, error)),
     }
 }
 
 /// A Node that waits: as much as can be done, and the taint only if nothing is missing.
-fn initialise(node: &Node, instance: &Instance, additional_labels: &BTreeMap<String, String>) -> Plan {
+fn initialise(node: &Node, instance: &Instance, rules: &Rules) -> Plan {
     let mut metadata = guarded(node);
     if node.provider_id().is_none() {
         let observed = node.spec.provider_id.clone().map(Value::from);
         metadata.swap(Pointer::new(["spec", "providerID"]), observed, instance.provider_id.to_string());
     }
-    set_labels(node, &mut metadata, &labels::initial(node, instance, additional_labels));
+    set_labels(node, &mut metadata, &labels::initial(node, instance, &rules.additional_labels));
 
+    if rules.strict_zones
+        && let Some(problem) = &instance.zone.problem
+    {
+        let event = NodeEvent::warning(
+            "MissingZone",
+            format!(
+                "The taint stays, as --strict-zones wants it, because of {}: {problem}",
+                instance.location
+            ),
+        );
+        return Plan { metadata: metadata.into_effective(), events: vec![event], ..Plan::default() };
+    }
     let (status, events) = match addresses::initial(node, instance) {
         Ok(wanted) => {
             remove_taint(node, &mut metadata);
@@ -76,7 +94,11 @@ fn initialise(node: &Node, instance: &Instance, additional_labels: &BTreeMap<Str
 /// A Node at work: the new spelling of labels, and addresses that have changed.
 fn maintain(node: &Node, instance: &Result<Instance, InstanceError>) -> Plan {
     let mut metadata = guarded(node);
-    set_labels(node, &mut metadata, &labels::respelled(node));
+    let mut wanted = labels::respelled(node);
+    if let Ok(instance) = instance {
+        wanted.extend(labels::late(node, instance));
+    }
+    set_labels(node, &mut metadata, &wanted);
     let metadata = metadata.into_effective();
     match instance {
         Ok(instance) => {
@@ -98,6 +120,10 @@ fn initialised_events(instance: &Instance) -> Vec<NodeEvent> {
     if let Some(problem) = &instance.addresses.problem {
         let message = format!("Not all addresses of {} could be found: {problem}", instance.location);
         events.push(NodeEvent::warning("MissingAddresses", message));
+    }
+    if let Some(problem) = &instance.zone.problem {
+        let message = format!("Not all zone labels of {} are known: {problem}", instance.location);
+        events.push(NodeEvent::warning("MissingZone", message));
     }
     events
 }

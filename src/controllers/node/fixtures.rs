@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cloud::{Address, AddressKind, Addresses, Instance, ProviderId};
+use crate::cloud::{Address, AddressKind, Addresses, Instance, ProviderId, Zone};
 use crate::k8s::{Node, PROVIDED_NODE_IP, TAINT_UNINITIALIZED};
 
 pub(super) const UUID: &str = "4237aaaa-5c1c-0b7d-6f2e-0123456789ab";
@@ -56,7 +56,10 @@ pub(super) fn instance(addresses: &[&str]) -> Instance {
         addresses: Addresses {
             selected: addresses.iter().map(|text| address(text)).collect(),
             problem: None,
+            reported: addresses.iter().map(|text| address(text).ip).collect(),
         },
+        zone: Zone::default(),
+        record: None,
         location: "vm-12 (node-1) in vCenter vc.example.org".to_owned(),
     }
 }

@@ -141,11 +141,30 @@ pub(super) fn initial<'a>(
     wanted
 }
 
-/// What a machine says about itself in labels. Zone and region belong here.
+/// What a machine says about itself in labels.
 fn of_instance(instance: &Instance) -> Vec<(&'static str, &str)> {
     let kind = instance.instance_type.as_str();
     let labels = [(BETA_INSTANCE_TYPE, kind), (INSTANCE_TYPE, kind)];
-    labels.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    labels.into_iter().filter(|(_, value)| !value.is_empty()).chain(topology(instance)).collect()
+}
+
+/// Zone and region, in both spellings.
+fn topology(instance: &Instance) -> impl Iterator<Item = (&'static str, &str)> {
+    let zone = [BETA_ZONE, ZONE].map(|key| (key, instance.zone.zone.as_deref()));
+    let region = [BETA_REGION, REGION].map(|key| (key, instance.zone.region.as_deref()));
+    zone.into_iter().chain(region).filter_map(|(key, value)| Some((key, value?)))
+}
+
+/// Zone and region that became known after the initialisation.
+///
+/// Only what the Node has in neither spelling: volumes are bound to the zone that a Node once had,
+/// so a label that is there is never changed.
+pub(super) fn late<'a>(node: &Node, instance: &'a Instance) -> Vec<(&'static str, &'a str)> {
+    let absent = |key: &str| {
+        let spellings = SPELLINGS.iter().find(|(old, new)| *old == key || *new == key);
+        spellings.is_some_and(|(old, new)| node.label(old).is_none() && node.label(new).is_none())
+    };
+    topology(instance).filter(|(key, _)| absent(key)).collect()
 }
 
 /// The labels whose new spelling does not follow the old one.

@@ -15,7 +15,6 @@ mod labels;
 mod ledger;
 mod reconcile;
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +31,7 @@ use crate::k8s::{EventRecorder, Node, departures, watch_nodes};
 use ledger::Ledger;
 use reconcile::{Context, WRITERS};
 
-pub use decide::{Plan, decide};
+pub use decide::{Plan, Rules, decide};
 pub use labels::{NodeLabelsError, parse_node_labels};
 
 /// The `source.component` of this controller's Events, as upstream names it.
@@ -43,9 +42,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How the node controller behaves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Labels for every Node on its initialisation (`--node-labels`); keys that belong to Kubernetes
-    /// and keys that a Node already has are left out.
-    pub additional_labels: BTreeMap<String, String>,
+    /// What the administrator wants of each Node.
+    pub rules: Rules,
     /// The most Nodes that are looked at simultaneously (`--concurrent-node-syncs`); no limit by default,
     /// so that one batch of questions to the infrastructure serves all that wait.
     pub concurrency: Option<NonZeroUsize>,
@@ -59,7 +57,7 @@ pub async fn run<I: Instances>(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let ignored: Vec<&String> =
-        options.additional_labels.keys().filter(|key| labels::is_reserved(key)).collect();
+        options.rules.additional_labels.keys().filter(|key| labels::is_reserved(key)).collect();
     if !ignored.is_empty() {
         tracing::warn!(?ignored, "--node-labels: these keys belong to Kubernetes and are not set");
     }
@@ -110,7 +108,7 @@ pub async fn run<I: Instances>(
 
 /// The labels that decisions depend on; all others are not kept in memory.
 fn read_labels(options: &Options) -> impl Fn(&str) -> bool + Send + 'static {
-    let additional: Vec<String> = options.additional_labels.keys().cloned().collect();
+    let additional: Vec<String> = options.rules.additional_labels.keys().cloned().collect();
     move |key| {
         labels::SPELLINGS.iter().any(|(old, new)| key == *old || key == *new)
             || additional.iter().any(|other| other == key)

@@ -76,7 +76,7 @@ pub(super) async fn reconcile<I: Instances>(
         () = context.stop.clone() => None,
     };
     let Some((node, answer)) = answered else { return Ok(Action::await_change()) };
-    let plan = decide(&node, &answer, &context.options.additional_labels);
+    let plan = decide(&node, &answer, &context.options.rules);
     if plan.is_empty() {
         context.ledger.forget(node.name());
         return Ok(Action::await_change());
@@ -160,7 +160,7 @@ async fn write<I: Instances>(
         if current.uid() != node.uid() || identity(&current) != identity(node) {
             return Ok(Written::Changed);
         }
-        let next = decide(&current, answer, &context.options.additional_labels);
+        let next = decide(&current, answer, &context.options.rules);
         if next == plan {
             // Nothing has changed that the patch depends on: it was not late, it is refused.
             return Err(error);

@@ -62,7 +62,9 @@ async fn read_entities(
     let collector = &connection.content().property_collector;
     let spec = FilterSpec { properties: NAME_AND_PARENT, objects };
     let mut entities = Vec::new();
-    let mut page = connection.call(&RetrievePropertiesEx { collector, spec, max_objects: PAGE }).await?;
+    let mut page = connection
+        .call(&RetrievePropertiesEx { collector, spec, max_objects: PAGE, skip_missing: true })
+        .await?;
     loop {
         let RetrieveResult { token, objects } = page;
         for object in objects {

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::vm::uuid as uuid_of;
 use crate::vsphere::soap::Value;
 use crate::vsphere::types::{
-    ContinueRetrievePropertiesEx, CreateContainerView, DestroyView, FilterSpec, FindAllByDnsName,
-    FindAllByIp, FindAllByUuid, PropertySpec, RetrievePropertiesEx, RetrieveResult,
+    ContinueRetrievePropertiesEx, FilterSpec, FindAllByDnsName, FindAllByIp, FindAllByUuid, ObjectSpec,
+    PropertySpec, RetrievePropertiesEx, RetrieveResult, Selection,
 };
 use crate::vsphere::{Connection, Error, MoRef};
 
@@ -23,6 +23,35 @@ const SCAN_PROPERTIES: &[PropertySpec] = &[PropertySpec {
     paths: &["config.uuid", "config.instanceUuid", "guest.hostName", "guest.ipAddress"],
 }];
 
+/// From the root folder down to every machine, those in vApps included. A view of them would be
+/// one request more before and one after.
+const DOWN_TO_MACHINES: &[Selection] = &[
+    Selection::Traversal {
+        name: "folders",
+        kind: "Folder",
+        path: "childEntity",
+        then: &[
+            Selection::Named("folders"),
+            Selection::Named("datacenters"),
+            Selection::Named("machines"),
+            Selection::Named("vapps"),
+        ],
+    },
+    Selection::Traversal {
+        name: "datacenters",
+        kind: "Datacenter",
+        path: "vmFolder",
+        then: &[Selection::Named("folders")],
+    },
+    Selection::Traversal { name: "machines", kind: "VirtualApp", path: "vm", then: &[] },
+    Selection::Traversal {
+        name: "vapps",
+        kind: "VirtualApp",
+        path: "resourcePool",
+        then: &[Selection::Named("machines"), Selection::Named("vapps")],
+    },
+];
+
 /// What is known of the machine that is looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
@@ -30,6 +59,8 @@ pub struct Query {
     pub provider_uuid: Option<Uuid>,
     /// The uuid that the node's firmware reports; either byte order.
     pub system_uuid: Option<Uuid>,
+    /// The machine's instance uuid, as it was when it was last seen.
+    pub instance_uuid: Option<Uuid>,
     /// The node's name; used only when no uuid leads anywhere.
     pub dns_name: String,
     /// The node's addresses; used only when the name leads nowhere either.
@@ -52,8 +83,10 @@ pub enum FoundBy {
     ProviderId,
     /// Its BIOS uuid is that which the firmware reports.
     SystemUuid,
-    /// Its instance uuid is one of the two.
+    /// Its instance uuid is one of these.
     InstanceUuid,
+    /// It is the object that it was.
+    Object,
     /// Its guest has the node's name.
     DnsName,
     /// Its guest has one of the node's addresses.
@@ -67,6 +100,7 @@ impl FoundBy {
             Self::ProviderId => "providerID (BIOS uuid)",
             Self::SystemUuid => "systemUUID (BIOS uuid)",
             Self::InstanceUuid => "instance uuid",
+            Self::Object => "managed object id",
             Self::DnsName => "DNS name",
             Self::Ip => "IP address",
         }
@@ -94,8 +128,7 @@ impl Lookup {
     ) -> Result<Vec<Vec<Hit>>, Error> {
         // Typically one request each, up to five for a machine that is not there.
         let one_by_one = queries.len() * 2;
-        // A page, and the view before and after it.
-        let scan = self.scan_pages.load(Ordering::Relaxed).max(1) + 2;
+        let scan = self.scan_pages.load(Ordering::Relaxed).max(1);
         if one_by_one > scan {
             return self.scan(connection, queries).await;
         }
@@ -152,33 +185,14 @@ impl Lookup {
         Ok(Vec::new())
     }
 
+    /// Walks over the whole inventory, page by page.
     async fn scan(&self, connection: &Connection, queries: &[Query]) -> Result<Vec<Vec<Hit>>, Error> {
         let content = connection.content();
-        let view = connection
-            .call(&CreateContainerView {
-                view_manager: &content.view_manager,
-                container: &content.root_folder,
-                kinds: &["VirtualMachine"],
-            })
-            .await?;
-        let scanned = self.read_pages(connection, view.clone(), queries).await;
-        // It would go with the session; leaving it would cost vCenter until then.
-        let destroyed = connection.call(&DestroyView { view: &view }).await;
-        let hits = scanned?;
-        destroyed?;
-        Ok(hits)
-    }
-
-    async fn read_pages(
-        &self,
-        connection: &Connection,
-        view: MoRef,
-        queries: &[Query],
-    ) -> Result<Vec<Vec<Hit>>, Error> {
-        let collector = &connection.content().property_collector;
+        let collector = &content.property_collector;
         let mut sieve = Sieve::new(queries);
-        let spec = FilterSpec::of_view(view, SCAN_PROPERTIES);
-        let first = RetrievePropertiesEx { collector, spec, max_objects: SCAN_PAGE };
+        let root = ObjectSpec { object: content.root_folder.clone(), skip: true, select: DOWN_TO_MACHINES };
+        let spec = FilterSpec { properties: SCAN_PROPERTIES, objects: vec![root] };
+        let first = RetrievePropertiesEx { collector, spec, max_objects: SCAN_PAGE, skip_missing: true };
         let mut page = connection.call(&first).await?;
         let mut pages = 1;
         loop {
@@ -194,8 +208,9 @@ impl Lookup {
 
 impl Query {
     fn instance_uuids(&self) -> impl Iterator<Item = Uuid> {
-        let system = self.system_uuid.filter(|uuid| self.provider_uuid != Some(*uuid));
-        self.provider_uuid.into_iter().chain(system)
+        let mut uuids = vec![self.provider_uuid, self.system_uuid, self.instance_uuid];
+        uuids.dedup();
+        uuids.into_iter().flatten()
     }
 }
 
@@ -307,7 +322,7 @@ impl<'q> Sieve<'q> {
 fn best_of(mut hits: Vec<Hit>) -> Vec<Hit> {
     let rank = |by: FoundBy| match by {
         FoundBy::ProviderId | FoundBy::SystemUuid => 0,
-        FoundBy::InstanceUuid => 1,
+        FoundBy::InstanceUuid | FoundBy::Object => 1,
         FoundBy::DnsName => 2,
         FoundBy::Ip => 3,
     };

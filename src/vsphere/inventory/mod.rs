@@ -10,20 +10,24 @@
 mod datacenters;
 mod litter;
 mod lookup;
+mod sighting;
 mod store;
 mod task;
 mod vm;
 mod watch;
+mod zone;
 
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch as channel};
 
 pub use lookup::{FoundBy, Hit, Query};
-pub use store::{Scope, Store};
+pub use sighting::{Sighting, Suspect};
+pub use store::{Scope, Store, ZoneFacts};
 pub use vm::{ConnectionState, GuestNic, PowerState, Vm};
+pub use zone::{ZoneCategories, ZoneTags};
 
-use super::{CredentialFeed, Endpoint, Error, MoRef, Session};
+use super::{CredentialFeed, Endpoint, Error, MoRef, Session, Tags};
 use crate::config::Vcenter;
 
 /// Changes that a slow reader may lag behind before it is told to look at everything again.
@@ -34,6 +38,7 @@ const CHANGES_KEPT: usize = 16_384;
 pub struct Inventory {
     endpoint: Endpoint,
     session: Session,
+    tags: Arc<tokio::sync::Mutex<Tags>>,
     store: Arc<Store>,
     commands: mpsc::UnboundedSender<Command>,
     changes: broadcast::Sender<Change>,
@@ -65,6 +70,7 @@ pub enum Health {
 #[derive(Debug)]
 enum Command {
     Find { queries: Vec<Query>, reply: oneshot::Sender<Result<Vec<Vec<Hit>>, Error>> },
+    Look { suspects: Vec<Suspect>, reply: oneshot::Sender<Result<Vec<Sighting>, Error>> },
     Join { vms: Vec<MoRef>, reply: oneshot::Sender<Result<(), Error>> },
     Leave { vms: Vec<MoRef> },
     WatchArrivals,
@@ -72,22 +78,31 @@ enum Command {
 
 impl Inventory {
     /// Starts the task of one vCenter; it ends when the last handle is dropped.
-    pub fn start(vcenter: &Vcenter, credentials: CredentialFeed) -> Result<Self, Error> {
+    ///
+    /// With `zones`, the tags of the objects above the machines are read as well.
+    pub fn start(
+        vcenter: &Vcenter,
+        zones: Option<ZoneCategories>,
+        credentials: CredentialFeed,
+    ) -> Result<Self, Error> {
         let session = Session::new(vcenter, credentials)?;
         let store = Arc::new(Store::default());
+        store.set_categories(zones);
+        let tags = Arc::new(tokio::sync::Mutex::new(Tags::new(session.clone())));
         let (commands, inbox) = mpsc::unbounded_channel();
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
         let (health, health_seen) = channel::channel(Health::Connecting);
         let this = Self {
             endpoint: Endpoint::new(vcenter),
             session: session.clone(),
+            tags: tags.clone(),
             store: store.clone(),
             commands,
             changes: changes.clone(),
             health: health_seen,
         };
         let datacenters = vcenter.datacenters.clone();
-        tokio::spawn(task::Task::new(session, datacenters, store, inbox, changes, health).run());
+        tokio::spawn(task::Task::new(session, datacenters, store, tags, inbox, changes, health).run());
         Ok(this)
     }
 
@@ -119,6 +134,14 @@ impl Inventory {
         self.ask(|reply| Command::Find { queries: queries.clone(), reply }).await
     }
 
+    /// Looks whether machines exist in the whole vCenter, in the order asked; all within one session.
+    ///
+    /// # Errors
+    /// Any error means that nothing is known.
+    pub async fn look(&self, suspects: Vec<Suspect>) -> Result<Vec<Sighting>, Error> {
+        self.ask(|reply| Command::Look { suspects: suspects.clone(), reply }).await
+    }
+
     /// Watches these machines from now on; when this returns, the store has those that exist.
     pub async fn join(&self, vms: Vec<MoRef>) -> Result<(), Error> {
         self.ask(|reply| Command::Join { vms: vms.clone(), reply }).await
@@ -135,9 +158,16 @@ impl Inventory {
         let _ = self.commands.send(Command::WatchArrivals);
     }
 
-    /// Ends the session on the server.
+    /// Ends the sessions on the server.
     pub async fn close(&self) {
-        self.session.close().await;
+        // Both at once: together they have a few seconds.
+        let rest = async {
+            // Held only while a question is under way, which is abandoned then.
+            if let Ok(tags) = self.tags.try_lock() {
+                tags.close().await;
+            }
+        };
+        futures::future::join(self.session.close(), rest).await;
     }
 
     /// Has the task do something; once more if the session ended meanwhile.

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Vm;
+use super::zone::{ZoneCategories, ZoneTags, choose};
 use crate::vsphere::MoRef;
+use crate::vsphere::tags::Tag;
 
 /// Deeper nesting of folders than vCenter allows: protects against a cycle in stale data.
 const MAX_ANCESTORS: usize = 64;
@@ -32,6 +34,13 @@ struct Inner {
     entities: HashMap<MoRef, Entity>,
     /// The configured datacenters; `None` means all.
     scope: Option<HashSet<MoRef>>,
+    /// `None`: zones are not wanted.
+    categories: Option<ZoneCategories>,
+    tags: HashMap<MoRef, Vec<Tag>>,
+    /// Why tags are not known: not read yet, or not readable.
+    tags_problem: Option<String>,
+    /// `about.instanceUuid` of the vCenter these are in.
+    vcenter_uuid: Option<Arc<str>>,
 }
 
 /// Whether a machine is inside the configured datacenters.
@@ -43,6 +52,15 @@ pub enum Scope {
     Outside(String),
     /// The objects above it are not known (yet).
     Unknown,
+}
+
+/// Where a machine is, as far as that is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ZoneFacts {
+    /// What the tags say.
+    pub tags: ZoneTags,
+    /// Why something is missing: what was looked at, or why nothing could be.
+    pub problem: Option<String>,
 }
 
 impl Store {
@@ -67,6 +85,15 @@ impl Store {
     /// Whether no machine is known.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// `about.instanceUuid` of the vCenter, once it was asked.
+    pub fn vcenter_uuid(&self) -> Option<Arc<str>> {
+        self.read(|inner| inner.vcenter_uuid.clone())
+    }
+
+    pub(super) fn set_vcenter_uuid(&self, uuid: Option<&str>) {
+        self.write(|inner| inner.vcenter_uuid = uuid.map(Arc::from));
     }
 
     /// Takes over a machine's state; `true` if that is news.
@@ -100,14 +127,32 @@ impl Store {
         self.write(|inner| inner.scope = scope);
     }
 
+    pub(super) fn set_categories(&self, categories: Option<ZoneCategories>) {
+        self.write(|inner| {
+            inner.tags_problem = categories.as_ref().map(|_| "tags are not read yet".to_owned());
+            inner.categories = categories;
+        });
+    }
+
+    pub(super) fn wants_zones(&self) -> bool {
+        self.read(|inner| inner.categories.is_some())
+    }
+
     /// The objects directly above known machines that are not known themselves.
     pub(super) fn unknown_parents(&self) -> Vec<MoRef> {
         self.read(|inner| {
-            if inner.scope.is_none() {
-                return Vec::new();
-            }
-            let parents: HashSet<&MoRef> = inner.vms.values().filter_map(|vm| above(vm)).collect();
-            parents.into_iter().filter(|parent| !inner.entities.contains_key(*parent)).cloned().collect()
+            let needed: HashSet<&MoRef> = inner.vms.values().flat_map(|vm| inner.needed_above(vm)).collect();
+            needed.into_iter().filter(|object| !inner.entities.contains_key(*object)).cloned().collect()
+        })
+    }
+
+    /// Whether an object directly above this machine is not known.
+    pub(super) fn lacks_parents(&self, moref: &MoRef) -> bool {
+        self.read(|inner| {
+            inner
+                .vms
+                .get(moref)
+                .is_some_and(|vm| inner.needed_above(vm).any(|object| !inner.entities.contains_key(object)))
         })
     }
 
@@ -115,7 +160,8 @@ impl Store {
     pub fn scope_of(&self, vm: &Vm) -> Scope {
         self.read(|inner| {
             let Some(scope) = &inner.scope else { return Scope::Inside };
-            let mut next = above(vm);
+            // The folder, or for a VM in a vApp its host.
+            let mut next = vm.parent.as_ref().or(vm.host.as_ref());
             for _ in 0..MAX_ANCESTORS {
                 let Some(moref) = next else { return Scope::Unknown };
                 if scope.contains(moref) {
@@ -130,11 +176,152 @@ impl Store {
             Scope::Unknown
         })
     }
+
+    /// Where the machine is; `None` if zones are not wanted.
+    pub fn zone_of(&self, vm: &Vm) -> Option<ZoneFacts> {
+        self.read(|inner| {
+            let categories = inner.categories.as_ref()?;
+            let tags = inner.zone_tags(vm, categories);
+            if tags.is_complete() {
+                return Some(ZoneFacts { tags, problem: None });
+            }
+            let problem =
+                inner.tags_problem.clone().unwrap_or_else(|| inner.looked_at(vm, categories, &tags));
+            Some(ZoneFacts { tags, problem: Some(problem) })
+        })
+    }
+
+    /// The objects whose tags are needed: everything above machines, and a machine itself where
+    /// that is not enough.
+    pub(super) fn tag_objects(&self) -> Vec<MoRef> {
+        self.read(|inner| {
+            let Some(categories) = &inner.categories else { return Vec::new() };
+            let mut objects: HashSet<MoRef> = HashSet::new();
+            for vm in inner.vms.values() {
+                objects.extend(inner.chains(vm).into_iter().flatten().filter(|object| *object != vm.moref));
+            }
+            let mut objects: Vec<MoRef> = objects.into_iter().collect();
+            // At first nothing is known; mostly what is above the machines is enough.
+            if inner.tags_problem.is_none() {
+                objects.extend(inner.incomplete(categories));
+            }
+            objects
+        })
+    }
+
+    /// Machines that the tags above them do not place.
+    pub(super) fn untagged_machines(&self) -> Vec<MoRef> {
+        self.read(|inner| inner.categories.as_ref().map(|c| inner.incomplete(c)).unwrap_or_default())
+    }
+
+    /// Takes over the tags of these objects; returns the machines that are somewhere else now.
+    pub(super) fn set_tags(&self, asked: &[MoRef], mut tags: HashMap<MoRef, Vec<Tag>>) -> Vec<MoRef> {
+        self.write(|inner| {
+            let Some(categories) = inner.categories.clone() else { return Vec::new() };
+            let first = inner.tags_problem.take().is_some();
+            let changed = asked.iter().any(|object| {
+                tags.get(object).map(Vec::as_slice).unwrap_or_default()
+                    != inner.tags.get(object).map(Vec::as_slice).unwrap_or_default()
+            });
+            if !changed && !first {
+                return Vec::new();
+            }
+            let before: Vec<(MoRef, ZoneTags)> =
+                inner.vms.values().map(|vm| (vm.moref.clone(), inner.zone_tags(vm, &categories))).collect();
+            for object in asked {
+                match tags.remove(object) {
+                    Some(tags) => inner.tags.insert(object.clone(), tags),
+                    None => inner.tags.remove(object),
+                };
+            }
+            before
+                .into_iter()
+                .filter(|(moref, before)| {
+                    first
+                        || inner.vms.get(moref).is_some_and(|vm| inner.zone_tags(vm, &categories) != *before)
+                })
+                .map(|(moref, _)| moref)
+                .collect()
+        })
+    }
+
+    /// Tags cannot be read now; what was read before stays true.
+    pub(super) fn set_tags_problem(&self, problem: String) {
+        self.write(|inner| {
+            if inner.tags.is_empty() {
+                inner.tags_problem = Some(problem);
+            }
+        });
+    }
 }
 
-/// Where the way up to the datacenter begins: the folder, or for a VM in a vApp its host.
-fn above(vm: &Vm) -> Option<&MoRef> {
-    vm.parent.as_ref().or(vm.host.as_ref())
+impl Inner {
+    /// The objects directly above a machine that have to be known.
+    fn needed_above<'a>(&self, vm: &'a Vm) -> impl Iterator<Item = &'a MoRef> + use<'a> {
+        let for_scope = vm.parent.as_ref().or(vm.host.as_ref()).filter(|_| self.scope.is_some());
+        let for_zones = [&vm.host, &vm.resource_pool, &vm.parent].into_iter().flatten();
+        let wants_zones = self.categories.is_some();
+        for_scope.into_iter().chain(for_zones.filter(move |_| wants_zones))
+    }
+
+    /// From the host upwards; from the resource pool upwards; from the machine itself upwards.
+    fn chains(&self, vm: &Vm) -> [Vec<MoRef>; 3] {
+        let up = |from: Option<&MoRef>| {
+            let mut chain = Vec::new();
+            let mut next = from;
+            while let Some(object) = next
+                && chain.len() < MAX_ANCESTORS
+            {
+                chain.push(object.clone());
+                next = self.entities.get(object).and_then(|entity| entity.parent.as_ref());
+            }
+            chain
+        };
+        let mut own = vec![vm.moref.clone()];
+        own.extend(up(vm.parent.as_ref()));
+        [up(vm.host.as_ref()), up(vm.resource_pool.as_ref()), own]
+    }
+
+    fn zone_tags(&self, vm: &Vm, categories: &ZoneCategories) -> ZoneTags {
+        choose(&self.chains(vm), &self.tags, categories)
+    }
+
+    fn incomplete(&self, categories: &ZoneCategories) -> Vec<MoRef> {
+        self.vms
+            .values()
+            .filter(|vm| {
+                let [host, pool, _] = self.chains(vm);
+                !choose(&[host, pool], &self.tags, categories).is_complete()
+            })
+            .map(|vm| vm.moref.clone())
+            .collect()
+    }
+
+    /// Says which tag is missing and where it was looked for.
+    fn looked_at(&self, vm: &Vm, categories: &ZoneCategories, found: &ZoneTags) -> String {
+        let missing: Vec<String> = [(&found.region, &categories.region), (&found.zone, &categories.zone)]
+            .into_iter()
+            .filter(|(found, _)| found.is_none())
+            .map(|(_, category)| format!("{category:?}"))
+            .collect();
+        let [host, pool, own] = self.chains(vm);
+        let mut seen = HashSet::new();
+        let places: Vec<String> = host
+            .into_iter()
+            .chain(pool)
+            .chain(own)
+            .filter(|object| seen.insert(object.clone()))
+            .map(|object| match self.entities.get(&object) {
+                Some(entity) => format!("{} {:?}", object.kind, entity.name),
+                None => object.to_string(),
+            })
+            .collect();
+        format!(
+            "no tag of category {} on any of {}; attach one to the host, its cluster or its datacenter",
+            missing.join(" and "),
+            places.join(", ")
+        )
+    }
 }
 
 #[cfg(test)]
@@ -145,11 +332,14 @@ mod tests {
         MoRef::new("Folder", id)
     }
 
+    fn entity(name: &str, parent: Option<MoRef>) -> Entity {
+        Entity { name: name.to_owned(), parent }
+    }
+
     #[test]
     fn a_machine_belongs_to_the_nearest_datacenter_above_it() {
         let store = Store::default();
         let (dc0, dc1) = (MoRef::new("Datacenter", "datacenter-2"), MoRef::new("Datacenter", "datacenter-9"));
-        let entity = |name: &str, parent: Option<MoRef>| Entity { name: name.to_owned(), parent };
         store.put_entities([
             (folder("group-d1"), entity("Datacenters", None)),
             (dc0.clone(), entity("DC0", Some(folder("group-d1")))),
@@ -177,5 +367,49 @@ mod tests {
         let vm = Vm::new(MoRef::new("VirtualMachine", "vm-1"));
         assert!(store.put(vm.clone()));
         assert!(!store.put(vm));
+    }
+
+    fn tag(category: &str, name: &str) -> Tag {
+        Tag { category: category.to_owned(), name: name.to_owned() }
+    }
+
+    #[test]
+    fn zones_follow_the_tags_and_only_moved_machines_are_told_of() {
+        let store = Store::default();
+        let (cluster, esx) =
+            (MoRef::new("ClusterComputeResource", "domain-c1"), MoRef::new("HostSystem", "host-1"));
+        let other = MoRef::new("HostSystem", "host-2");
+        store.set_categories(Some(ZoneCategories { region: "r".into(), zone: "z".into() }));
+        store.put_entities([
+            (cluster.clone(), entity("c", None)),
+            (esx.clone(), entity("esx1", Some(cluster.clone()))),
+            (other.clone(), entity("esx2", Some(cluster.clone()))),
+        ]);
+        let on = |id: &str, host: &MoRef| {
+            let mut vm = Vm::new(MoRef::new("VirtualMachine", id));
+            vm.host = Some(host.clone());
+            vm
+        };
+        let (one, two) = (on("vm-1", &esx), on("vm-2", &other));
+        store.put(one.clone());
+        store.put(two.clone());
+        assert_eq!(store.zone_of(&one).unwrap().problem.as_deref(), Some("tags are not read yet"));
+
+        let asked = store.tag_objects();
+        assert_eq!(asked.len(), 3, "at first only the objects above the machines");
+        let tags =
+            HashMap::from([(cluster.clone(), vec![tag("r", "x")]), (esx.clone(), vec![tag("z", "a")])]);
+        assert_eq!(store.set_tags(&asked, tags.clone()).len(), 2, "the first answer concerns all");
+        assert_eq!(store.zone_of(&one).unwrap().problem, None);
+        assert_eq!(store.untagged_machines(), std::slice::from_ref(&two.moref));
+        let problem = store.zone_of(&two).unwrap().problem.unwrap();
+        assert!(problem.contains("\"z\"") && problem.contains("HostSystem \"esx2\""), "{problem}");
+
+        let asked = store.tag_objects();
+        assert_eq!(asked.len(), 4, "and the machine that is not placed by them");
+        assert!(store.set_tags(&asked, tags.clone()).is_empty(), "no news");
+        let mut more = tags;
+        more.insert(other, vec![tag("z", "b")]);
+        assert_eq!(store.set_tags(&asked, more), [two.moref]);
     }
 }

@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tokio::sync::{broadcast, mpsc, watch as channel};
-use tokio::time::Instant;
+use tokio::sync::{Notify, broadcast, mpsc, watch as channel};
+use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
 use super::litter::Litter;
 use super::lookup::Lookup;
 use super::vm::VM_PROPERTIES;
 use super::watch::Watch;
-use super::{Change, Command, Health, Store, Vm, datacenters};
+use super::{Change, Command, Health, Store, Vm, datacenters, sighting};
 use crate::vsphere::session::jittered;
 use crate::vsphere::types::{ContinueRetrievePropertiesEx, FilterSpec, RetrievePropertiesEx, RetrieveResult};
-use crate::vsphere::{Connection, CredentialFeed, Error, MoRef, Session};
+use crate::vsphere::{Connection, CredentialFeed, Error, MoRef, Session, Tags};
 
 /// Between tries to reach a vCenter that is away: so long at first, doubled each time …
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -35,6 +35,15 @@ const CONFIGURATION_PAUSE: Duration = Duration::from_secs(30);
 /// How long the watch waits for the first machines; a cluster has nodes at once or has none.
 const FIRST_JOIN_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How often tags are read again; nothing tells of their changes.
+const TAGS_PERIOD: Duration = Duration::from_mins(1);
+
+/// After a failure, tags are read again sooner.
+const TAGS_RETRY: Duration = Duration::from_secs(5);
+
+/// How long machines wait for their tags.
+const TAGS_PATIENCE: Duration = Duration::from_secs(3);
+
 /// The same trouble is told again after this long.
 const TELL_AGAIN: Duration = Duration::from_mins(5);
 
@@ -48,6 +57,7 @@ pub(super) struct Task {
     session: Session,
     datacenters: Vec<String>,
     store: Arc<Store>,
+    tags: Arc<tokio::sync::Mutex<Tags>>,
     inbox: mpsc::UnboundedReceiver<Command>,
     changes: broadcast::Sender<Change>,
     health: channel::Sender<Health>,
@@ -69,6 +79,7 @@ impl Task {
         session: Session,
         datacenters: Vec<String>,
         store: Arc<Store>,
+        tags: Arc<tokio::sync::Mutex<Tags>>,
         inbox: mpsc::UnboundedReceiver<Command>,
         changes: broadcast::Sender<Change>,
         health: channel::Sender<Health>,
@@ -78,6 +89,7 @@ impl Task {
             session,
             datacenters,
             store,
+            tags,
             inbox,
             changes,
             health,
@@ -156,6 +168,7 @@ impl Task {
                 command = self.inbox.recv() => match command {
                     None => return Err(Abandoned),
                     Some(Command::Find { reply, .. }) => drop(reply.send(Err(error.clone()))),
+                    Some(Command::Look { reply, .. }) => drop(reply.send(Err(error.clone()))),
                     Some(Command::Join { vms, reply }) => {
                         // They are watched as soon as there is a session again.
                         self.members().extend(vms);
@@ -175,6 +188,7 @@ impl Task {
             self.session.probe().await?;
         }
         let connection = self.session.connect().await?;
+        self.store.set_vcenter_uuid(connection.content().about.instance_uuid.as_deref());
         if !self.datacenters.is_empty() {
             let (scope, entities) = datacenters::resolve(&connection, &self.datacenters).await?;
             self.store.put_entities(entities);
@@ -187,11 +201,19 @@ impl Task {
         let watch = Watch::build(&connection, members, self.litter.clone()).await?;
         debug!(vcenter = %connection.session().endpoint(), epoch = connection.epoch(), "watching");
         let (store, changes) = (self.store.clone(), self.changes.clone());
-        // Nobody may listen; then there is nothing to tell either.
-        let tell = move |change| drop(changes.send(change));
+        let moved = Notify::new();
+        let tell = |change| {
+            if let Change::Vm(moref) = &change
+                && store.lacks_parents(moref)
+            {
+                moved.notify_one();
+            }
+            // Nobody may listen; then there is nothing to tell either.
+            drop(changes.send(change));
+        };
         tokio::select! {
             polled = watch.poll(&connection, &store, &tell) => polled.map(|never: Infallible| match never {}),
-            served = self.serve(&connection, &watch, first_joins) => served,
+            served = self.serve(&connection, &watch, first_joins, &moved) => served,
         }
     }
 
@@ -214,6 +236,12 @@ impl Task {
                     // What was found is about to be joined, however long that took.
                     patience = Instant::now() + FIRST_JOIN_PATIENCE;
                 }
+                Some(Command::Look { suspects, reply }) => {
+                    let seen = sighting::look(connection, &self.lookup, &suspects).await;
+                    let fatal = fatal(&seen);
+                    let _ = reply.send(seen);
+                    fatal?;
+                }
                 Some(Command::Join { vms, reply }) => {
                     self.members().extend(vms.iter().cloned());
                     return Ok(Ok(vec![Command::Join { vms, reply }]));
@@ -231,15 +259,30 @@ impl Task {
         connection: &Connection,
         watch: &Watch,
         first: Vec<Command>,
+        moved: &Notify,
     ) -> Result<(), Error> {
         let (store, lookup, members) = (&*self.store, &self.lookup, &self.members);
-        let arrivals_wanted = &self.arrivals_wanted;
-        let worker = Worker { connection, watch, store, lookup, members, arrivals_wanted };
+        let (tags, changes, arrivals_wanted) = (&*self.tags, &self.changes, &self.arrivals_wanted);
+        let (learning, tags_missed) = Default::default();
+        let worker = Worker {
+            connection,
+            watch,
+            store,
+            lookup,
+            members,
+            tags,
+            learning,
+            tags_missed,
+            changes,
+            arrivals_wanted,
+        };
         let mut running = FuturesUnordered::new();
         running.extend(first.into_iter().map(|command| worker.execute(command)));
         if arrivals_wanted.load(Ordering::Relaxed) {
             running.push(worker.execute(Command::WatchArrivals));
         }
+        let housekeeping = worker.housekeeping(moved);
+        tokio::pin!(housekeeping);
         loop {
             tokio::select! {
                 command = self.inbox.recv() => match command {
@@ -247,6 +290,7 @@ impl Task {
                     Some(command) => running.push(worker.execute(command)),
                 },
                 Some(done) = running.next() => done?,
+                failed = &mut housekeeping => return Err(failed),
             }
         }
     }
@@ -274,6 +318,12 @@ struct Worker<'a> {
     store: &'a Store,
     lookup: &'a Lookup,
     members: &'a Mutex<HashSet<MoRef>>,
+    tags: &'a tokio::sync::Mutex<Tags>,
+    /// Held while the objects above machines are asked for.
+    learning: tokio::sync::Mutex<()>,
+    /// Tags should have been read and were not.
+    tags_missed: Notify,
+    changes: &'a broadcast::Sender<Change>,
     arrivals_wanted: &'a AtomicBool,
 }
 
@@ -287,6 +337,12 @@ impl Worker<'_> {
                 let fatal = fatal(&found);
                 // Whoever asked may have given up meanwhile.
                 let _ = reply.send(found);
+                fatal
+            }
+            Command::Look { suspects, reply } => {
+                let seen = sighting::look(self.connection, self.lookup, &suspects).await;
+                let fatal = fatal(&seen);
+                let _ = reply.send(seen);
                 fatal
             }
             Command::Join { vms, reply } => {
@@ -349,11 +405,91 @@ impl Worker<'_> {
         }
         // Those that the watch was built around come with its first answers.
         self.watch.synced().await;
+        self.learn_ancestors().await
+    }
+
+    /// Gets to know the objects above machines, and the tags of those that are new.
+    async fn learn_ancestors(&self) -> Result<(), Error> {
+        // Whoever waited for another's question mostly finds it answered.
+        let _one_at_a_time = self.learning.lock().await;
         let parents = self.store.unknown_parents();
-        if !parents.is_empty() {
-            self.store.put_entities(datacenters::ancestors(self.connection, parents).await?);
+        if parents.is_empty() {
+            return Ok(());
+        }
+        self.store.put_entities(datacenters::ancestors(self.connection, parents).await?);
+        // Whoever waits for the machines does not wait for a REST service that hangs.
+        if self.store.wants_zones() && !matches!(timeout(TAGS_PATIENCE, self.refresh_tags()).await, Ok(true))
+        {
+            self.store.set_tags_problem("tags cannot be read now".to_owned());
+            self.tags_missed.notify_one();
         }
         Ok(())
+    }
+
+    /// What goes on by itself; returns only with an error of the session.
+    async fn housekeeping(&self, moved: &Notify) -> Error {
+        self.watch.synced().await;
+        let mut next_tags = Instant::now() + TAGS_PERIOD;
+        loop {
+            tokio::select! {
+                () = self.tags_missed.notified() => next_tags = next_tags.min(Instant::now() + TAGS_RETRY),
+                () = moved.notified() => {
+                    if let Err(error) = self.learn_ancestors().await
+                        && fatal::<()>(&Err(error.clone())).is_err()
+                    {
+                        return error;
+                    }
+                }
+                () = tokio::time::sleep_until(next_tags), if self.store.wants_zones() => {
+                    let read = self.refresh_tags().await;
+                    next_tags = Instant::now() + if read { TAGS_PERIOD } else { TAGS_RETRY };
+                }
+            }
+        }
+    }
+
+    /// Reads the tags of all objects that matter; a REST service that fails costs nobody the rest.
+    async fn refresh_tags(&self) -> bool {
+        let read = async {
+            let mut tags = self.tags.lock().await;
+            let asked = self.store.tag_objects();
+            let mut moved = self.take_tags(&mut tags, asked.clone()).await?;
+            let known: HashSet<MoRef> = asked.into_iter().collect();
+            let also: Vec<MoRef> =
+                self.store.untagged_machines().into_iter().filter(|vm| !known.contains(vm)).collect();
+            if !also.is_empty() {
+                moved.extend(self.take_tags(&mut tags, also).await?);
+            }
+            Ok(moved)
+        };
+        match read.await {
+            Ok(moved) => {
+                for moref in moved {
+                    let _ = self.changes.send(Change::Vm(moref));
+                }
+                true
+            }
+            Err(error) => {
+                let error: Error = error;
+                warn!(vcenter = %self.connection.session().endpoint(), %error, "tags cannot be read; trying again");
+                self.store.set_tags_problem(format!("tags cannot be read: {error}"));
+                false
+            }
+        }
+    }
+
+    async fn take_tags(&self, tags: &mut Tags, objects: Vec<MoRef>) -> Result<Vec<MoRef>, Error> {
+        if objects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let attached = tags.attached(&objects).await?;
+        for object in &attached.unreadable {
+            warn!(
+                vcenter = %self.connection.session().endpoint(),
+                object, "the account may not read this; zones that it tells are unknown"
+            );
+        }
+        Ok(self.store.set_tags(&objects, attached.tags))
     }
 
     /// Reads machines at once instead of waiting for the next answer of the poll.
@@ -361,7 +497,7 @@ impl Worker<'_> {
         let collector = &self.connection.content().property_collector;
         for chunk in vms.chunks(JOIN_CHUNK) {
             let spec = FilterSpec::of_objects(chunk.iter().cloned(), VM_PROPERTIES);
-            let first = RetrievePropertiesEx { collector, spec, max_objects: JOIN_PAGE };
+            let first = RetrievePropertiesEx { collector, spec, max_objects: JOIN_PAGE, skip_missing: true };
             let mut page = self.connection.call(&first).await?;
             loop {
                 let RetrieveResult { token, objects } = page;
@@ -384,7 +520,7 @@ impl Worker<'_> {
 /// Only what concerns the session ends it; a refused call concerns whoever made it.
 fn fatal<T>(outcome: &Result<T, Error>) -> Result<(), Error> {
     match outcome {
-        Ok(_) | Err(Error::Fault { .. }) => Ok(()),
+        Ok(_) | Err(Error::Fault { .. } | Error::Unreadable { .. }) => Ok(()),
         Err(error) => Err(error.clone()),
     }
 }

@@ -204,6 +204,9 @@ pub struct RetrievePropertiesEx<'a> {
     pub spec: FilterSpec,
     /// Objects per page at most.
     pub max_objects: i32,
+    /// Whether an object that does not exist is left out, instead of failing the whole call with
+    /// `ManagedObjectNotFound`.
+    pub skip_missing: bool,
 }
 
 impl Request for RetrievePropertiesEx<'_> {
@@ -217,8 +220,7 @@ impl Request for RetrievePropertiesEx<'_> {
     fn write(&self, w: &mut Writer) {
         w.element("specSet", |w| {
             self.spec.write(w);
-            // An object that vanished meanwhile is left out instead of failing the whole call.
-            w.boolean("reportMissingObjectsInResults", true);
+            w.boolean("reportMissingObjectsInResults", self.skip_missing);
         });
         w.element("options", |w| w.number("maxObjects", self.max_objects));
     }

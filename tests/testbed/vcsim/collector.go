@@ -3,7 +3,6 @@ package main
 import (
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,10 +21,11 @@ import (
 type Collector struct {
 	simulator.PropertyCollector
 
-	turn sync.Mutex // one long poll at a time
-	mu   sync.Mutex
-	run  *poll
-	want interest
+	turn  sync.Mutex // one long poll at a time
+	mu    sync.Mutex
+	run   *poll
+	want  interest
+	wires []*tripwire
 }
 
 // request digs out the HTTP request of a call.
@@ -47,11 +47,24 @@ func (c *Collector) CreatePropertyCollector(ctx *simulator.Context, _ *types.Cre
 // CreateFilter puts a tripwire in front of the objects of the filter: the
 // simulator visits it first whenever it evaluates the filter.
 func (c *Collector) CreateFilter(ctx *simulator.Context, r *types.CreateFilter) soap.HasFault {
+	skip := true
+	wire := &tripwire{collector: c, deep: deep(&r.Spec), stale: true}
+	ctx.Session.Put(wire)
+	blank := ctx.Session.Put(&mo.GuestWindowsRegistryManager{
+		Self: types.ManagedObjectReference{Type: "GuestWindowsRegistryManager"},
+	})
 	c.mu.Lock()
 	c.want.add(&r.Spec)
+	c.wires = append(c.wires, wire)
 	c.mu.Unlock()
-	wire := ctx.Session.Put(&tripwire{collector: c})
-	r.Spec.ObjectSet = slices.Insert(r.Spec.ObjectSet, 0, types.ObjectSpec{Obj: wire.Reference()})
+	r.Spec.ObjectSet = slices.Insert(r.Spec.ObjectSet, 0, types.ObjectSpec{
+		// With a selection, if an empty one, the object is visited once.
+		Obj: wire.Self, Skip: &skip, SelectSet: []types.BaseSelectionSpec{},
+	})
+	wire.live, wire.full = r.Spec.ObjectSet[1:], slices.Clone(r.Spec.ObjectSet[1:])
+	for range wire.full {
+		wire.none = append(wire.none, types.ObjectSpec{Obj: blank.Reference()})
+	}
 	return c.PropertyCollector.CreateFilter(ctx, r)
 }
 
@@ -121,6 +134,10 @@ func (c *Collector) wait(ctx *simulator.Context, version string, call func() soa
 	close(done)
 	c.mu.Lock()
 	c.run = nil
+	for _, w := range c.wires {
+		copy(w.live, w.full)
+		w.stale = w.stale || res.Fault() != nil
+	}
 	c.mu.Unlock()
 
 	if version == "" {
@@ -138,94 +155,4 @@ func notAuthenticated(this types.ManagedObjectReference) *soap.Fault {
 	return simulator.Fault("", &types.NotAuthenticated{
 		NoPermission: types.NoPermission{Object: &this, PrivilegeId: "System.View"},
 	})
-}
-
-// tripwire is the object by which a long poll notices that the simulator is
-// about to read the inventory on its behalf.
-type tripwire struct {
-	mo.GuestWindowsRegistryManager
-
-	collector *Collector
-}
-
-// Get is called by the simulator before it reads the object's properties.
-func (t *tripwire) Get() mo.Reference {
-	t.collector.mu.Lock()
-	p := t.collector.run
-	t.collector.mu.Unlock()
-	if p != nil {
-		p.enter()
-	}
-	return &t.GuestWindowsRegistryManager
-}
-
-// interest is what the filters of a collector can select.
-type interest struct {
-	kinds    map[string]bool
-	objects  map[types.ManagedObjectReference]bool
-	entities bool // some filter traverses, so any managed entity may matter
-}
-
-func (i *interest) add(spec *types.PropertyFilterSpec) {
-	if i.kinds == nil {
-		i.kinds = make(map[string]bool)
-		i.objects = make(map[types.ManagedObjectReference]bool)
-	}
-	for _, p := range spec.PropSet {
-		i.kinds[p.Type] = true
-	}
-	for _, o := range spec.ObjectSet {
-		i.objects[o.Obj] = true
-		i.entities = i.entities || len(o.SelectSet) > 0
-	}
-}
-
-func (i *interest) in(ref types.ManagedObjectReference) bool {
-	return i.kinds[ref.Type] || i.objects[ref] || i.entities && entityKinds[ref.Type]
-}
-
-var entityKinds = map[string]bool{
-	"Folder": true, "StoragePod": true, "Datacenter": true, "ComputeResource": true,
-	"ClusterComputeResource": true, "HostSystem": true, "ResourcePool": true, "VirtualApp": true,
-	"VirtualMachine": true, "Datastore": true, "Network": true, "OpaqueNetwork": true,
-	"DistributedVirtualPortgroup": true, "DistributedVirtualSwitch": true,
-	"VmwareDistributedVirtualSwitch": true,
-}
-
-// relay hands the changes of the registry to a collector.
-type relay struct {
-	collector *Collector
-	session   string
-}
-
-func (r *relay) Reference() types.ManagedObjectReference {
-	self := r.collector.Self.Value
-	if !strings.HasPrefix(self, "session[") {
-		self = "session[" + r.session + "]" + self
-	}
-	return types.ManagedObjectReference{Type: "VcsimRelay", Value: self}
-}
-
-func (r *relay) wants(ref types.ManagedObjectReference) bool {
-	r.collector.mu.Lock()
-	defer r.collector.mu.Unlock()
-	return r.collector.want.in(ref)
-}
-
-func (r *relay) PutObject(ctx *simulator.Context, o mo.Reference) {
-	if r.wants(o.Reference()) {
-		r.collector.PutObject(ctx, o)
-	}
-}
-
-func (r *relay) UpdateObject(ctx *simulator.Context, o mo.Reference, changes []types.PropertyChange) {
-	if r.wants(o.Reference()) {
-		r.collector.UpdateObject(ctx, o, changes)
-	}
-}
-
-func (r *relay) RemoveObject(ctx *simulator.Context, ref types.ManagedObjectReference) {
-	if r.wants(ref) {
-		r.collector.RemoveObject(ctx, ref)
-	}
 }

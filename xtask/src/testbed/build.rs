@@ -57,7 +57,7 @@ pub fn workspace() -> PathBuf {
 }
 
 /// Where the testbed keeps what it makes: `testbed` in Cargo's target directory.
-pub fn target() -> PathBuf {
+pub(super) fn target() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty());
     workspace().join(target.map_or_else(|| PathBuf::from("target"), PathBuf::from)).join("testbed")
 }
@@ -160,16 +160,16 @@ fn is_package(line: &str) -> bool {
 
 /// Kubernetes learns its version from the linker.
 fn link_flags(go_mod: &str) -> String {
-    let mut flags = String::from("-s -w");
+    let mut flags = vec!["-s -w".to_owned()];
     if let Some(version) = required_version(go_mod, "k8s.io/kubernetes") {
         let package = "k8s.io/component-base/version";
-        flags += &format!(" -X {package}.gitVersion={version}");
+        flags.push(format!("-X {package}.gitVersion={version}"));
         let mut numbers = version.trim_start_matches('v').split('.');
         for name in ["gitMajor", "gitMinor"] {
-            flags += &format!(" -X {package}.{name}={}", numbers.next().unwrap_or_default());
+            flags.push(format!("-X {package}.{name}={}", numbers.next().unwrap_or_default()));
         }
     }
-    flags
+    flags.join(" ")
 }
 
 fn required_version<'a>(go_mod: &'a str, module: &str) -> Option<&'a str> {

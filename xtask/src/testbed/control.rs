@@ -15,7 +15,7 @@ use super::vcsim::Vcsim;
 use super::vms::{Power, Vm, VmSpec};
 
 /// The simulator answers writes once they are visible; thousands of VMs take a while.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 /// A session at the simulated vCenter.
 #[derive(Debug, Clone, Deserialize)]

@@ -22,7 +22,8 @@ pub(super) fn of_module(dir: &Path) -> Result<String> {
             hash.update(part);
         }
     }
-    Ok(hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+    let hex: Vec<String> = hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(hex.concat())
 }
 
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {

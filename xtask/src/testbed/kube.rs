@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::process::{Lifeline, Process};
 use super::run::RunDir;
-use super::wait::{Look, eventually, poll};
+use super::wait::{Look, poll};
 use super::{Binaries, binaries};
 
 /// For each part to become ready; generous, for machines with one slow core.
@@ -134,7 +134,7 @@ impl Kube {
         let process =
             self.start_part(&self.controller_manager, "kube-controller-manager", &fixed, args).await?;
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client().await?, "default");
-        poll("kube-controller-manager makes the default service account", START, async || {
+        poll("kube-controller-manager makes the default service account", START, || async {
             process.check()?;
             Ok(match accounts.get_opt("default").await {
                 Ok(Some(_)) => Look::Done(()),
@@ -189,9 +189,9 @@ impl Kube {
                 deleted.map(drop).or_else(|error| if is_not_found(&error) { Ok(()) } else { Err(error) })?;
             }
         }
-        eventually("all nodes are gone", Duration::from_secs(30), async || {
+        poll("all nodes are gone", Duration::from_secs(30), || async {
             let left = nodes.list_metadata(&all).await?.items;
-            if left.is_empty() { Ok(()) } else { Err(held_back(&left)) }
+            Ok(if left.is_empty() { Look::Done(()) } else { Look::NotYet(held_back(&left)) })
         })
         .await
     }
@@ -210,10 +210,10 @@ fn is_not_found(error: &::kube::Error) -> bool {
     matches!(error, ::kube::Error::Api(status) if status.code == 404)
 }
 
-fn held_back<K: ResourceExt>(left: &[K]) -> anyhow::Error {
+fn held_back<K: ResourceExt>(left: &[K]) -> String {
     let first =
         left.iter().take(3).map(|node| format!("{} (finalizers {:?})", node.name_any(), node.finalizers()));
-    anyhow::anyhow!("{} left, such as {}", left.len(), first.collect::<Vec<_>>().join(", "))
+    format!("{} left, such as {}", left.len(), first.collect::<Vec<_>>().join(", "))
 }
 
 fn part(binaries: &Binaries, name: &str, args: &[String], dir: &Path) -> Result<Process> {
@@ -276,7 +276,7 @@ async fn start_apiserver(
 
 async fn ready(apiserver: &Process, kubeconfig: &Path) -> Result<()> {
     let client = client(kubeconfig).await?;
-    poll("kube-apiserver is ready", START, async || {
+    poll("kube-apiserver is ready", START, || async {
         apiserver.check()?;
         let request = ::kube::core::Request::new("/readyz").list(&ListParams::default())?;
         Ok(match client.request_text(request).await {
@@ -350,6 +350,14 @@ async fn client(kubeconfig: &Path) -> Result<Client> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Compiles only if a start may be spawned on a runtime of many threads.
+    #[expect(dead_code, reason = "its types are the test")]
+    fn a_start_can_move_between_threads() {
+        fn assert_send(_: impl Send) {}
+        assert_send(Kube::start(KubeOptions::default()));
+        assert_send(crate::testbed::Vcsim::start(crate::testbed::VcsimOptions::default()));
+    }
 
     #[test]
     fn the_address_of_etcd_is_read_from_its_log() {

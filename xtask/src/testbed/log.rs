@@ -100,7 +100,8 @@ mod tests {
     fn the_file_has_everything_and_memory_the_latest() {
         let run = RunDir::new().unwrap();
         let log = Log::new(run.path().join("x.log"));
-        let text: String = (0..KEPT + 5).map(|n| format!("line {n}\n")).collect();
+        let lines: Vec<String> = (0..KEPT + 5).map(|n| format!("line {n}\n")).collect();
+        let text = lines.concat();
         log.follow(text.as_bytes()).unwrap();
         assert!(log.ended());
         assert_eq!(log.tail(2), [format!("line {}", KEPT + 3), format!("line {}", KEPT + 4)]);

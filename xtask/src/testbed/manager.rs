@@ -107,7 +107,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_manager_gets_its_files() {
-        let mut options = ManagerOptions::new("/bin/sh", "global: {}", "/nowhere/kubeconfig");
+        let mut options = ManagerOptions::new("/bin/sh", "global: {}\n", "/nowhere/kubeconfig");
         let script = r#"echo "$X $*"; cat "$2"; exec sleep 60"#;
         options.subcommand = vec!["-c".into(), script.into(), "ccm".into()];
         options.args = vec!["--v=4".into()];

@@ -25,6 +25,7 @@ pub use control::{Certificate, Object, Session};
 pub use faults::{Fault, FaultKind};
 pub use kube::{Kube, KubeOptions};
 pub use manager::{Manager, ManagerOptions};
+pub(crate) use nodes::create as create_node;
 pub use nodes::{NodeSpec, guest_uuid};
 pub use process::{Exited, Lifeline, Process};
 pub use requests::Requests;
@@ -33,6 +34,9 @@ pub use vcsim::{Vcsim, VcsimOptions};
 pub use vms::{Nic, Power, Vm, VmSpec};
 pub use wait::eventually;
 
+/// What [`Process::signal`] sends.
+pub use rustix::process::Signal;
+
 use anyhow::{Context, Result};
 
 /// The testbed's programs, built when need be; news of that goes to standard error.
@@ -40,7 +44,7 @@ use anyhow::{Context, Result};
 async fn binaries() -> Result<&'static Binaries> {
     static BINARIES: tokio::sync::OnceCell<Binaries> = tokio::sync::OnceCell::const_new();
     BINARIES
-        .get_or_try_init(async || {
+        .get_or_try_init(|| async {
             let building = tokio::task::spawn_blocking(|| {
                 build(&|progress| {
                     if let Progress::Line(line) = progress {

@@ -123,7 +123,7 @@ fn images(bytes: usize) -> Value {
     };
     let size = image(10, 0).to_string().len() + 1;
     let count = bytes.div_ceil(size).min(MOST_IMAGES);
-    let padding = bytes.saturating_sub(count * size).checked_div(count).unwrap_or(0);
+    let padding = bytes.saturating_sub(count * size).div_ceil(count.max(1));
     (0..count).map(|number| image(number, padding)).collect()
 }
 

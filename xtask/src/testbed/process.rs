@@ -1,6 +1,7 @@
 //! Child processes that never outlive us, and whose end is never a riddle.
 
 use std::fmt;
+use std::future::ready;
 use std::io::PipeReader;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -17,6 +18,8 @@ use super::wait::{Look, poll};
 
 /// How many lines of a log a report shows.
 const TAIL: usize = 40;
+/// How long the end of a process and the end of its output may be apart.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The start of the line with which the simulator reports a panic of its own.
 const SIMULATOR_CRASH: &str = "VCSIM-CRASH:";
 
@@ -101,7 +104,6 @@ impl Process {
         drop(command);
         let pid = Pid::from_child(&child);
         let stdin = child.stdin.take();
-        let watchdog = if lifeline == Lifeline::Watchdog { Some(watch(pid)) } else { None };
         let inner = Arc::new(Inner {
             name: name.to_owned(),
             pid,
@@ -111,8 +113,9 @@ impl Process {
         });
         // From here on a failure kills the child.
         let process = Self { inner };
-        if let Some(watchdog) = watchdog {
-            process.inner.with_child(|guarded| anyhow::Ok(guarded.watchdog = Some(watchdog?)))?;
+        if lifeline == Lifeline::Watchdog {
+            let watchdog = watch(pid)?;
+            process.inner.with_child(|guarded| guarded.watchdog = Some(watchdog));
         }
         let inner = Arc::clone(&process.inner);
         std::thread::Builder::new()
@@ -170,7 +173,7 @@ impl Process {
         wanted: impl Fn(&str) -> bool,
     ) -> Result<String> {
         let mut from = 0;
-        poll(what, deadline, async || {
+        let mut look = || {
             let ended = self.exit_status()?.is_some() && self.inner.log.ended();
             Ok(match self.inner.log.find(&mut from, &wanted) {
                 Some(line) => Look::Done(line),
@@ -179,8 +182,8 @@ impl Process {
                     self.tail(1).pop().map_or("no output at all".into(), |line| format!("last line: {line}")),
                 ),
             })
-        })
-        .await
+        };
+        poll(what, deadline, || ready(look())).await
     }
 
     /// Waits until a line of the log contains `text`, and returns the line.
@@ -193,11 +196,17 @@ impl Process {
     pub async fn wait(&self, deadline: Duration) -> Result<ExitStatus> {
         self.inner.stopping.store(true, Ordering::SeqCst);
         let what = format!("{} ends", self.inner.name);
-        poll(&what, deadline, async || {
-            let status = self.exit_status()?.filter(|_| self.inner.log.ended());
+        let look = || {
+            let status = self.exit_status()?;
             Ok(status.map_or_else(|| Look::NotYet("it runs".to_owned()), Look::Done))
-        })
-        .await
+        };
+        let status = poll(&what, deadline, || ready(look())).await?;
+        // Its last words; a child of its own may hold on to the pipe.
+        let patience = Instant::now() + LAST_WORDS;
+        while !self.inner.log.ended() && Instant::now() < patience {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(status)
     }
 
     /// Asks it to end (SIGTERM) and, when `grace` is over, makes it end (SIGKILL).
@@ -286,10 +295,11 @@ impl Inner {
         if let Err(error) = self.log.follow(output) {
             eprintln!("the log of {} is lost: {error:#}", self.name);
         }
-        let patience = Instant::now() + Duration::from_secs(1);
+        let patience = Instant::now() + LAST_WORDS;
         while !self.stopping.load(Ordering::SeqCst) && Instant::now() < patience {
             if let Ok(Some(status)) = self.exit_status() {
-                eprintln!("{}", self.exited(status));
+                // The log's end is in the error that whoever uses the process gets.
+                eprintln!("{} ended unexpectedly ({status})", self.name);
                 return;
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -320,7 +330,7 @@ impl Guarded {
 /// Kills the group of `pid` once we are gone.
 fn watch(pid: Pid) -> Result<Child> {
     Command::new("sh")
-        .args(["-c", "cat >/dev/null; kill -9 -- -\"$0\"", &pid.as_raw_nonzero().to_string()])
+        .args(["-c", "cat >/dev/null; kill -s KILL -- \"-$0\"", &pid.as_raw_nonzero().to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

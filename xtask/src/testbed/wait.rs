@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 /// How often a condition is looked at.
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -38,37 +38,65 @@ pub async fn eventually<T, E: Display>(
     deadline: Duration,
     mut probe: impl AsyncFnMut() -> Result<T, E>,
 ) -> Result<T> {
-    poll(what, deadline, async || {
-        Ok(match probe().await {
-            Ok(found) => Look::Done(found),
-            Err(seen) => Look::NotYet(format!("{seen:#}")),
-        })
-    })
-    .await
+    let mut wait = Wait::new(what, deadline);
+    loop {
+        let look = tokio::time::timeout(wait.left(), probe()).await;
+        let seen = match look.map_err(|_| wait.hung())? {
+            Ok(found) => return Ok(found),
+            Err(seen) => format!("{seen:#}"),
+        };
+        wait.pause(seen).await?;
+    }
 }
 
 /// As [`eventually`], for a probe that can also find that waiting is in vain.
-pub(super) async fn poll<T>(
-    what: &str,
-    deadline: Duration,
-    mut probe: impl AsyncFnMut() -> Result<Look<T>>,
-) -> Result<T> {
-    let end = Instant::now() + deadline;
-    let mut seen = String::from("nothing");
+///
+/// Its futures can move between threads, which those of async closures cannot promise.
+pub(super) async fn poll<T, F>(what: &str, deadline: Duration, mut probe: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<Look<T>>>,
+{
+    let mut wait = Wait::new(what, deadline);
     loop {
-        let left = end.saturating_duration_since(Instant::now());
-        match tokio::time::timeout(left.max(INTERVAL), probe()).await {
-            Ok(Ok(Look::Done(found))) => return Ok(found),
-            Ok(Ok(Look::NotYet(now))) => seen = now,
-            Ok(Err(error)) => return Err(error.context(format!("while waiting for: {what}"))),
-            Err(_) => {
-                bail!("{what}: not within {deadline:?}; the last look took too long, seen before: {seen}")
-            }
+        let look = tokio::time::timeout(wait.left(), probe()).await;
+        let look = look.map_err(|_| wait.hung())?;
+        match look.with_context(|| format!("while waiting for: {what}"))? {
+            Look::Done(found) => return Ok(found),
+            Look::NotYet(seen) => wait.pause(seen).await?,
         }
-        if Instant::now() >= end {
+    }
+}
+
+struct Wait<'a> {
+    what: &'a str,
+    deadline: Duration,
+    end: Instant,
+    seen: String,
+}
+
+impl<'a> Wait<'a> {
+    fn new(what: &'a str, deadline: Duration) -> Self {
+        Self { what, deadline, end: Instant::now() + deadline, seen: "nothing".to_owned() }
+    }
+
+    /// The time for one look: a little, even when it is the last.
+    fn left(&self) -> Duration {
+        self.end.saturating_duration_since(Instant::now()).max(INTERVAL)
+    }
+
+    fn hung(&self) -> anyhow::Error {
+        let Self { what, deadline, seen, .. } = self;
+        anyhow!("{what}: not within {deadline:?}; the last look took too long, seen before: {seen}")
+    }
+
+    async fn pause(&mut self, seen: String) -> Result<()> {
+        let Self { what, deadline, end, .. } = self;
+        if Instant::now() >= *end {
             bail!("{what}: not within {deadline:?}; seen last: {seen}");
         }
+        self.seen = seen;
         tokio::time::sleep(INTERVAL).await;
+        Ok(())
     }
 }
 
@@ -100,7 +128,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_hopeless_wait_ends_at_once() {
-        let result: Result<()> = poll("x", Duration::from_secs(60), async || bail!("it is dead")).await;
+        let result: Result<()> = poll("x", Duration::from_mins(1), || async { bail!("it is dead") }).await;
         assert_eq!(format!("{:#}", result.unwrap_err()), "while waiting for: x: it is dead");
     }
 }

@@ -23,8 +23,13 @@ fn lines(patch: Option<&JsonPatch>) -> String {
     lines.join("\n")
 }
 
-fn none() -> BTreeMap<String, String> {
-    BTreeMap::new()
+fn none() -> Rules {
+    Rules::default()
+}
+
+fn labelled(labels: &[(&str, &str)]) -> Rules {
+    let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    Rules { additional_labels: labels.collect(), ..Rules::default() }
 }
 
 /// The Node after the plan.

@@ -74,7 +74,7 @@ proptest! {
 
     #[test]
     fn a_plan_applies_and_leaves_nothing_to_write(node in node_json(), answer in answer()) {
-        let additional = BTreeMap::from([("rack".to_owned(), "r-1".to_owned())]);
+        let additional = labelled(&[("rack", "r-1")]);
         let plan = decide(&slim(&node), &answer, &additional);
         let after = applied(&node, &plan);
         prop_assert_eq!(others_taints(&after), others_taints(&node));

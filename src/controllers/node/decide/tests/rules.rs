@@ -6,7 +6,7 @@ use crate::k8s::{EventKind, Repeat};
 
 #[test]
 fn a_registered_node_is_initialised_with_two_patches_and_one_event() {
-    let additional = BTreeMap::from([("rack".to_owned(), "r-1".to_owned())]);
+    let additional = labelled(&[("rack", "r-1")]);
     let answer = Ok(instance(&["int:10.0.0.1", "ext:10.0.0.1"]));
     let plan = decide(&slim(&registered("node-1")), &answer, &additional);
     insta::assert_snapshot!(lines(plan.status.as_ref()), @r#"
@@ -52,8 +52,8 @@ fn what_is_there_is_respected() {
     node["spec"]["providerID"] = json!(format!("VSPHERE://{}", UUID.to_uppercase()));
     node["metadata"]["labels"]["rack"] = "mine".into();
     node["metadata"]["labels"]["node.kubernetes.io/instance-type"] = "kubelet's".into();
-    let additional = [("rack", "theirs"), ("node.kubernetes.io/pool", "x"), ("example.org/k8s.io", "y")];
-    let additional = additional.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let additional =
+        labelled(&[("rack", "theirs"), ("node.kubernetes.io/pool", "x"), ("example.org/k8s.io", "y")]);
     let plan = decide(&slim(&node), &Ok(instance(&["int:10.0.0.1"])), &additional);
     insta::assert_snapshot!(lines(plan.metadata.as_ref()), @r#"
     test /metadata/uid "uid-of-node-1"
@@ -91,7 +91,7 @@ fn new_spellings_of_labels_follow_the_old_ones_whatever_the_machine() {
     labels["topology.kubernetes.io/region"] = "old".into();
     labels["beta.kubernetes.io/instance-type"] = "mine".into();
     for answer in [Ok(instance(&["int:10.0.0.1"])), Err(InstanceError::Unknown("down".into()))] {
-        let additional = BTreeMap::from([("rack".to_owned(), "r-1".to_owned())]);
+        let additional = labelled(&[("rack", "r-1")]);
         let plan = decide(&slim(&node), &answer, &additional);
         insta::allow_duplicates! {
             insta::assert_snapshot!(lines(plan.metadata.as_ref()), @r#"
@@ -172,4 +172,52 @@ fn some_nodes_are_never_touched() {
         assert_eq!(reasons(&plan), expected);
         assert!(plan.events.iter().all(|event| event.repeat == Repeat::Never));
     }
+}
+
+fn in_zone(zone: Option<&str>, region: Option<&str>) -> Instance {
+    let mut instance = instance(&["int:10.0.0.1"]);
+    instance.zone.zone = zone.map(str::to_owned);
+    instance.zone.region = region.map(str::to_owned);
+    let complete = zone.is_some() && region.is_some();
+    instance.zone.problem = (!complete).then(|| "no tag of category \"k8s-zone\"".to_owned());
+    instance
+}
+
+#[test]
+fn zone_and_region_are_labels_in_both_spellings() {
+    let answer = Ok(in_zone(Some("zone-a"), Some("eu-1")));
+    let after =
+        slim(&applied(&registered("node-1"), &decide(&slim(&registered("node-1")), &answer, &none())));
+    for (key, value) in [
+        ("failure-domain.beta.kubernetes.io/zone", "zone-a"),
+        ("topology.kubernetes.io/zone", "zone-a"),
+        ("failure-domain.beta.kubernetes.io/region", "eu-1"),
+        ("topology.kubernetes.io/region", "eu-1"),
+    ] {
+        assert_eq!(after.label(key), Some(value), "{key}");
+    }
+}
+
+#[test]
+fn a_missing_zone_is_an_event_and_blocks_only_the_strict() {
+    let (node, answer) = (slim(&registered("node-1")), Ok(in_zone(None, Some("eu-1"))));
+    let plan = decide(&node, &answer, &none());
+    assert!(plan.initialised);
+    assert_eq!(plan.events[1].reason, "MissingZone");
+    let plan = decide(&node, &answer, &Rules { strict_zones: true, ..Rules::default() });
+    assert!(!plan.initialised && plan.metadata.is_some());
+    assert_eq!(plan.events.len(), 1);
+    assert!(plan.events[0].message.contains("k8s-zone"), "{}", plan.events[0].message);
+}
+
+#[test]
+fn a_zone_that_becomes_known_later_is_added_and_one_that_is_there_is_never_changed() {
+    let mut node = registered("node-1");
+    node = applied(&node, &decide(&slim(&node), &Ok(in_zone(None, Some("eu-1"))), &none()));
+    node = applied(&node, &decide(&slim(&node), &Ok(in_zone(Some("zone-a"), Some("eu-2"))), &none()));
+    let after = slim(&node);
+    assert_eq!(after.label("topology.kubernetes.io/zone"), Some("zone-a"));
+    assert_eq!(after.label("topology.kubernetes.io/region"), Some("eu-1"), "a move is no reason");
+    let again = decide(&after, &Ok(in_zone(Some("zone-b"), Some("eu-2"))), &none());
+    assert!(again.is_empty());
 }
