@@ -9,7 +9,8 @@
 //! Invariants:
 //! - Logins are single-flight: whoever needs one while one is under way waits for that one and
 //!   shares its outcome, failure included.
-//! - A refused login is not repeated in a loop: see [`LoginGuard`]. New credentials are tried at once.
+//! - A refused login is not repeated in a loop. After two in a row there is one try every
+//!   five minutes, because SSO locks an account after a few; new credentials are tried at once.
 //! - Once closed, it stays closed: nothing logs in behind the back of a process that ends.
 
 use std::sync::Arc;
@@ -165,9 +166,6 @@ impl Session {
     async fn connect_after(&self, stale: Option<u64>) -> Result<Connection, Error> {
         let asked = Instant::now();
         let mut state = self.shared.state.lock().await;
-        if *self.shared.closed.borrow() {
-            return Err(Error::Unreachable(format!("{}: the session is closed", self.endpoint())));
-        }
         if let Some(login) = &state.login
             && Some(login.epoch) != stale
         {
@@ -195,7 +193,6 @@ impl Session {
 
     async fn log_in(&self) -> Result<LoggedIn, Error> {
         let credentials = self.permitted_credentials()?;
-        check(&credentials)?;
         // Also the sign of life: no password travels to a server that does not answer this.
         let content = self.service_content().await?;
         if content.about.api_type != "VirtualCenter" {
@@ -236,7 +233,11 @@ impl Session {
 
     /// The credentials, if a login with them may be tried now.
     pub(super) fn permitted_credentials(&self) -> Result<Arc<Credentials>, Error> {
+        if *self.shared.closed.borrow() {
+            return Err(Error::Unreachable(format!("{}: the session is closed", self.endpoint())));
+        }
         let credentials = self.shared.credentials.borrow().clone().map_err(Error::NoCredentials)?;
+        check(&credentials)?;
         self.guard().permit(&credentials, Instant::now())?;
         Ok(credentials)
     }

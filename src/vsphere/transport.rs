@@ -46,6 +46,21 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// How long an exchange may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Until the answer begins: a stalled vCenter never comes so far.
+    pub(super) begin: Duration,
+    /// Until all of it is here: a slow network takes its time.
+    pub(super) end: Duration,
+}
+
+impl From<Duration> for Patience {
+    fn from(deadline: Duration) -> Self {
+        Self { begin: deadline, end: deadline }
+    }
+}
+
 /// The methods that are used.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum HttpMethod {
@@ -67,21 +82,6 @@ pub(super) struct JsonRequest<'a> {
     /// User and password, for a login.
     pub(super) basic: Option<(&'a str, &'a SecretString)>,
     pub(super) body: Option<&'a serde_json::Value>,
-}
-
-/// How long an exchange may take.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    /// Until the answer begins: a stalled vCenter never comes so far.
-    pub(super) begin: Duration,
-    /// Until all of it is here: a slow network takes its time.
-    pub(super) end: Duration,
-}
-
-impl From<Duration> for Patience {
-    fn from(deadline: Duration) -> Self {
-        Self { begin: deadline, end: deadline }
-    }
 }
 
 /// One HTTP exchange's outcome.
@@ -217,7 +217,7 @@ impl Transport {
         if let Some(start) = cause.find(tls::REFUSED) {
             return Error::Tls(format!("{}: {}", self.endpoint, &cause[start..]));
         }
-        if causes(error).any(|cause| cause.is::<rustls::Error>()) {
+        if causes(error).any(<dyn std::error::Error>::is::<rustls::Error>) {
             return Error::Tls(format!("{}: TLS failed: {cause}", self.endpoint));
         }
         let what = if causes(error).any(|cause| cause.to_string().starts_with("tunnel error")) {

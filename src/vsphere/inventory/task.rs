@@ -137,7 +137,8 @@ impl Task {
             }
             self.health.send_replace(Health::Down(error.clone()));
             let longest = match error {
-                Error::Configuration(_) | Error::Tls(_) => CONFIGURATION_PAUSE,
+                Error::Configuration(_) => CONFIGURATION_PAUSE,
+                // TLS too: what looks like a human's task may be a server that is just starting.
                 _ => LONGEST_PAUSE,
             };
             if self.refuse_for(jittered(pause.min(longest)), credentials, &error).await.is_err() {
@@ -222,7 +223,7 @@ impl Task {
         &mut self,
         connection: &Connection,
     ) -> Result<Result<Vec<Command>, Abandoned>, Error> {
-        let patience = Instant::now() + FIRST_JOIN_PATIENCE;
+        let mut patience = Instant::now() + FIRST_JOIN_PATIENCE;
         while self.members().is_empty() {
             let Ok(command) = tokio::time::timeout_at(patience, self.inbox.recv()).await else { break };
             match command {
@@ -232,6 +233,8 @@ impl Task {
                     let fatal = fatal(&found);
                     let _ = reply.send(found);
                     fatal?;
+                    // What was found is about to be joined, however long that took.
+                    patience = Instant::now() + FIRST_JOIN_PATIENCE;
                 }
                 Some(Command::Look { suspects, reply }) => {
                     let seen = sighting::look(connection, &self.lookup, &suspects).await;

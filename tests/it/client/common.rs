@@ -13,7 +13,7 @@ use vsphere_cloud::vsphere::types::FindAllByUuid;
 use vsphere_cloud::vsphere::{CredentialFeed, Error, MoRef, Session};
 use xtask::testbed::{Vcsim, VcsimOptions, Vm, eventually};
 
-pub(super) type CredentialSender = watch::Sender<Result<Arc<Credentials>, String>>;
+pub(super) type Offer = Result<Arc<Credentials>, String>;
 
 pub(super) async fn vcsim() -> Vcsim {
     Vcsim::start(VcsimOptions::default()).await.unwrap()
@@ -37,12 +37,13 @@ pub(super) fn vcenter(vcsim: &Vcsim) -> Vcenter {
     vcenter_at(vcsim.port(), Tls { ca_files: vec![vcsim.ca().to_owned()], ..Tls::default() })
 }
 
-pub(super) fn credentials(user: &str, password: &str) -> Result<Arc<Credentials>, String> {
+#[expect(clippy::unnecessary_wraps, reason = "it is what a feed has")]
+pub(super) fn credentials(user: &str, password: &str) -> Offer {
     Ok(Arc::new(Credentials { user: user.to_owned(), password: SecretString::from(password) }))
 }
 
-pub(super) fn change(sender: &CredentialSender, credentials: Result<Arc<Credentials>, String>) {
-    drop(sender.send_replace(credentials));
+pub(super) fn change(sender: &watch::Sender<Offer>, offer: Offer) {
+    drop(sender.send_replace(offer));
 }
 
 /// The right credentials, for ever.

@@ -8,6 +8,8 @@ use xtask::testbed::{Fault, FaultKind};
 
 use super::common::{ask, session, vcsim};
 
+type Expected = fn(&Error) -> bool;
+
 /// A call that must not be repeated.
 async fn create(session: &Session) -> Result<(), Error> {
     let connection = session.connect().await?;
@@ -43,7 +45,6 @@ async fn failures_that_last_are_told_by_their_kind() {
     let vcsim = vcsim().await;
     let session = session(&vcsim);
     session.connect().await.unwrap();
-    type Expected = fn(&Error) -> bool;
     let cases: [(FaultKind, Expected, u64); 6] = [
         (FaultKind::Status(503), |e| matches!(e, Error::Status { status: 503, .. }), 3),
         (FaultKind::Status(403), |e| matches!(e, Error::Status { status: 403, .. }), 1),

@@ -1,6 +1,11 @@
 //! The vCenter client against the simulator.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test, that is how things are told")]
+#![allow(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "in a test, that is how things are told"
+)]
 
 mod common;
 mod faults;

@@ -65,3 +65,16 @@ async fn when_nothing_happens_there_is_nothing_but_the_long_poll() {
     assert_eq!(made.total_without_polls(), 0, "{:?}", made.by_method());
     assert!((1..=3).contains(&made.total), "{:?}", made.by_method());
 }
+
+#[tokio::test]
+async fn an_inventory_that_nobody_holds_is_at_rest() {
+    let vcsim = vcsim().await;
+    let vms = vcsim.create_vms("node-", 1).await.unwrap();
+    let (busy, fresh) = (inventory(&vcsim), inventory(&vcsim));
+    join(&busy, &vms).await;
+    drop((busy, fresh));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let before = vcsim.requests().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(vcsim.requests().await.unwrap(), before);
+}

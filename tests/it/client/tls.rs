@@ -7,17 +7,17 @@ use tokio::net::TcpListener;
 use vsphere_cloud::config::{Thumbprint, Tls};
 use vsphere_cloud::vsphere::inventory::Inventory;
 use vsphere_cloud::vsphere::{Error, Session};
-use xtask::testbed::Vcsim;
+use xtask::testbed::{Vcsim, VcsimOptions};
 
 use super::common::{ask, by_name, down, feed, up, vcenter_at, vcsim};
 use super::front::{Authority, Front, Identity};
 
-fn thumbprint(text: &str) -> Option<Thumbprint> {
+fn thumbprint(text: &str) -> Thumbprint {
     let bytes: Vec<u8> = text.split(':').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
-    Some(match bytes.len() {
+    match bytes.len() {
         20 => Thumbprint::Sha1(bytes.try_into().unwrap()),
         _ => Thumbprint::Sha256(bytes.try_into().unwrap()),
-    })
+    }
 }
 
 fn trusting(files: &[PathBuf]) -> Tls {
@@ -64,7 +64,7 @@ async fn an_unknown_authority_is_refused_with_the_thumbprint_to_set() {
         assert!(why.contains("set caFile") && why.contains("set thumbprint"), "{why}");
         // Pasted as it stands there, it works.
         let pasted = why.split("thumbprint is ").nth(1).unwrap().split(' ').next().unwrap();
-        attempt(&vcsim, Tls { thumbprint: thumbprint(pasted), ..tls }).await.unwrap();
+        attempt(&vcsim, Tls { thumbprint: Some(thumbprint(pasted)), ..tls }).await.unwrap();
     }
     assert_eq!(vcsim.requests().await.unwrap().soap("Login"), 2, "nothing is told to a stranger");
 }
@@ -72,14 +72,14 @@ async fn an_unknown_authority_is_refused_with_the_thumbprint_to_set() {
 #[tokio::test]
 async fn a_thumbprint_counts_where_authority_or_name_fail_and_only_there() {
     let vcsim = vcsim().await;
-    let pinned = |pin: &str| Tls { thumbprint: thumbprint(pin), ..Tls::default() };
+    let pinned = |pin: &str| Tls { thumbprint: Some(thumbprint(pin)), ..Tls::default() };
     attempt(&vcsim, pinned(vcsim.sha1())).await.unwrap();
     attempt(&vcsim, pinned(vcsim.sha256())).await.unwrap();
     let (wrong_1, wrong_256) = (["AB"; 20].join(":"), ["AB"; 32].join(":"));
     for wrong in [&wrong_1, &wrong_256] {
         let why = refusal(attempt(&vcsim, pinned(wrong)).await);
         assert!(why.contains("it does not match the configured thumbprint either"), "{why}");
-        let trusted = Tls { thumbprint: thumbprint(wrong), ..trusting(&[vcsim.ca().to_owned()]) };
+        let trusted = Tls { thumbprint: Some(thumbprint(wrong)), ..trusting(&[vcsim.ca().to_owned()]) };
         attempt(&vcsim, trusted).await.unwrap();
     }
 
@@ -87,7 +87,7 @@ async fn a_thumbprint_counts_where_authority_or_name_fail_and_only_there() {
     let trusted = trusting(&[vcsim.ca().to_owned()]);
     let why = refusal(attempt(&vcsim, trusted.clone()).await);
     assert!(why.contains("vc.example.com") && why.contains("not valid for name"), "{why}");
-    attempt(&vcsim, Tls { thumbprint: thumbprint(&renewed.sha256), ..trusted }).await.unwrap();
+    attempt(&vcsim, Tls { thumbprint: Some(thumbprint(&renewed.sha256)), ..trusted }).await.unwrap();
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn a_self_signed_certificate_that_says_it_is_an_authority_can_be_pinned() 
     // As an authority it cannot be trusted, the error says what can be done.
     let why = refusal(try_at(front.port, &vcsim, trusting(&[file.path().to_owned()])).await);
     let pasted = why.split("thumbprint is ").nth(1).unwrap().split(' ').next().unwrap();
-    try_at(front.port, &vcsim, Tls { thumbprint: thumbprint(pasted), ..Tls::default() }).await.unwrap();
+    try_at(front.port, &vcsim, Tls { thumbprint: Some(thumbprint(pasted)), ..Tls::default() }).await.unwrap();
 }
 
 #[tokio::test]
@@ -124,15 +124,17 @@ async fn servers_of_either_tls_version_are_spoken_to() {
         // The signature is checked under a pin too.
         let pin = refusal(try_at(front.port, &vcsim, Tls::default()).await);
         let pasted = pin.split("thumbprint is ").nth(1).unwrap().split(' ').next().unwrap();
-        try_at(front.port, &vcsim, Tls { thumbprint: thumbprint(pasted), ..Tls::default() }).await.unwrap();
+        try_at(front.port, &vcsim, Tls { thumbprint: Some(thumbprint(pasted)), ..Tls::default() })
+            .await
+            .unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_pin_does_not_follow_a_new_certificate() {
     let vcsim = vcsim().await;
-    let pinned = Tls { thumbprint: thumbprint(vcsim.sha256()), ..Tls::default() };
-    let inventory = Inventory::start(&vcenter_at(vcsim.port(), pinned), None, feed(&vcsim)).unwrap();
+    let pinned = Tls { thumbprint: Some(thumbprint(vcsim.sha256())), ..Tls::default() };
+    let inventory = Inventory::start(&vcenter_at(vcsim.port(), pinned), feed(&vcsim)).unwrap();
     up(&inventory).await;
     inventory.find(vec![by_name("nobody")]).await.unwrap();
     let renewed = vcsim.renew_certificate(false, &[]).await.unwrap();
@@ -141,6 +143,32 @@ async fn a_pin_does_not_follow_a_new_certificate() {
     assert!(error.to_string().contains(&renewed.sha256), "{error}");
     assert!(!error.is_transient());
     assert_eq!(vcsim.requests().await.unwrap().since(&before).total, 0, "nothing is told to a stranger");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_set_right_is_noticed_soon() {
+    let vcsim = vcsim().await;
+    let old_ca = tempfile::NamedTempFile::new().unwrap();
+    std::fs::copy(vcsim.ca(), old_ca.path()).unwrap();
+    let trusted = trusting(&[old_ca.path().to_owned()]);
+    vcsim.renew_certificate(false, &["vc.example.com"]).await.unwrap();
+    let inventory = Inventory::start(&vcenter_at(vcsim.port(), trusted), feed(&vcsim)).unwrap();
+    down(&inventory, |error| matches!(error, Error::Tls(_))).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    vcsim.renew_certificate(false, &[]).await.unwrap();
+    let took = up(&inventory).await;
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[tokio::test]
+async fn an_ipv6_address_is_a_server_too() {
+    let options = VcsimOptions { args: vec!["--listen=[::1]:0".into()], ..VcsimOptions::default() };
+    let vcsim = Vcsim::start(options).await.unwrap();
+    let mut vcenter = vcenter_at(vcsim.port(), trusting(&[vcsim.ca().to_owned()]));
+    vcenter.server = "::1".into();
+    let session = Session::new(&vcenter, feed(&vcsim)).unwrap();
+    ask(&session).await.unwrap();
+    assert_eq!(session.endpoint().to_string(), format!("[::1]:{}", vcsim.port()));
 }
 
 #[tokio::test]

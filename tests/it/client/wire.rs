@@ -10,11 +10,14 @@ use vsphere_cloud::vsphere::{Error, Session};
 use xtask::testbed::{Vcsim, VcsimOptions, eventually};
 
 use super::common::{ask, by_name, credentials, feed, join, moref, vcenter_at, vcsim};
-use super::front::{Authority, Front, Seen};
+use super::front::{Authority, Front, Intercept, Seen};
 
 fn to(front: &Front) -> Vcenter {
     vcenter_at(front.port, Tls { insecure: true, ..Tls::default() })
 }
+
+/// An answer, and what becomes of it.
+type Case = (Intercept, fn(&Error) -> bool);
 
 fn actions(seen: &[Seen]) -> Vec<String> {
     let action = |seen: &Seen| seen.header("soapaction").map(|action| format!("{} {action}", seen.method()));
@@ -145,7 +148,6 @@ async fn an_esxi_host_is_refused_before_it_learns_the_password() {
 #[tokio::test]
 async fn what_is_no_vcenter_at_all_is_told_as_what_it_is() {
     let identity = Authority::new("ca").issue(&["127.0.0.1"]);
-    type Case = (super::front::Intercept, fn(&Error) -> bool);
     let cases: [Case; 4] = [
         (|_| Some((200, "<html><body>Welcome".into())), |error| matches!(error, Error::Decode { .. })),
         (|_| Some((200, String::new())), |error| matches!(error, Error::Decode { .. })),

@@ -189,7 +189,7 @@ fn prefixes_mean_nothing() {
             sample
                 .replace("returnval>", "v:returnval>")
                 .replace("xmlns=\"urn:vim25\"", "xmlns:v=\"urn:vim25\" xmlns=\"urn:vim25\""),
-            sample.replace("\"", "'").replace("'vim.VirtualMachine:vm-1'", "\"vim.VirtualMachine:vm-1\""),
+            sample.replace('"', "'").replace("'vim.VirtualMachine:vm-1'", "\"vim.VirtualMachine:vm-1\""),
             format!("\u{feff}{sample}"),
         ];
         for (i, spelling) in spellings.iter().enumerate() {

@@ -97,7 +97,7 @@ fn property() {
     insta::assert_snapshot!(lines(&[
         bytes(&RetrievePropertiesEx { collector, spec: container, max_objects: 500, skip_missing: true }),
         bytes(&RetrievePropertiesEx { collector, spec: objects, max_objects: 250, skip_missing: true }),
-        bytes(&RetrievePropertiesEx { collector, spec: up, max_objects: 500, skip_missing: true }),
+        bytes(&RetrievePropertiesEx { collector, spec: up, max_objects: 500, skip_missing: false }),
         bytes(&ContinueRetrievePropertiesEx { collector, token: "10c20471" }),
         bytes(&CreatePropertyCollector { collector }),
         bytes(&CreateFilter { collector, spec: list }),
