@@ -116,7 +116,7 @@ async fn a_wrong_password_is_tried_twice_and_a_new_one_at_once() {
     }
     assert_eq!(vcsim.requests().await.unwrap().failed_logins, 2);
 
-    let inventory = Inventory::start(&vcenter(&vcsim), receiver).unwrap();
+    let inventory = Inventory::start(&vcenter(&vcsim), None, receiver).unwrap();
     let error = down(&inventory, |error| matches!(error, Error::LoginOnHold { .. })).await;
     assert!(
         error.to_string().contains("after five minutes, or at once when the credentials change"),
@@ -149,7 +149,7 @@ async fn nobody_logs_in_without_credentials() {
     let vcsim = vcsim().await;
     let (sender, receiver) = watch::channel(Err("Secret a/b does not exist".to_owned()));
     let session = Session::new(&vcenter(&vcsim), receiver.clone()).unwrap();
-    let inventory = Inventory::start(&vcenter(&vcsim), receiver).unwrap();
+    let inventory = Inventory::start(&vcenter(&vcsim), None, receiver).unwrap();
     let expected = Error::NoCredentials("Secret a/b does not exist".to_owned());
     assert_eq!(ask(&session).await.unwrap_err(), expected);
     assert_eq!(down(&inventory, |_| true).await, expected);
@@ -183,7 +183,7 @@ async fn passwords_may_have_any_character_that_xml_can_carry() {
 #[tokio::test]
 async fn new_credentials_do_not_disturb_a_session() {
     let vcsim = vcsim().await;
-    let inventory = Inventory::start(&vcenter(&vcsim), feed(&vcsim)).unwrap();
+    let inventory = Inventory::start(&vcenter(&vcsim), None, feed(&vcsim)).unwrap();
     up(&inventory).await;
     vcsim.set_credentials(vcsim.user(), "rotated").await.unwrap();
     inventory.find(vec![by_name("nobody")]).await.unwrap();

@@ -134,7 +134,7 @@ async fn servers_of_either_tls_version_are_spoken_to() {
 async fn a_pin_does_not_follow_a_new_certificate() {
     let vcsim = vcsim().await;
     let pinned = Tls { thumbprint: Some(thumbprint(vcsim.sha256())), ..Tls::default() };
-    let inventory = Inventory::start(&vcenter_at(vcsim.port(), pinned), feed(&vcsim)).unwrap();
+    let inventory = Inventory::start(&vcenter_at(vcsim.port(), pinned), None, feed(&vcsim)).unwrap();
     up(&inventory).await;
     inventory.find(vec![by_name("nobody")]).await.unwrap();
     let renewed = vcsim.renew_certificate(false, &[]).await.unwrap();
@@ -152,7 +152,7 @@ async fn a_certificate_that_is_set_right_is_noticed_soon() {
     std::fs::copy(vcsim.ca(), old_ca.path()).unwrap();
     let trusted = trusting(&[old_ca.path().to_owned()]);
     vcsim.renew_certificate(false, &["vc.example.com"]).await.unwrap();
-    let inventory = Inventory::start(&vcenter_at(vcsim.port(), trusted), feed(&vcsim)).unwrap();
+    let inventory = Inventory::start(&vcenter_at(vcsim.port(), trusted), None, feed(&vcsim)).unwrap();
     down(&inventory, |error| matches!(error, Error::Tls(_))).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     vcsim.renew_certificate(false, &[]).await.unwrap();
