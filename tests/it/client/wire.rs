@@ -80,7 +80,8 @@ async fn an_inventory_says_this() {
     let front = Front::of(&vcsim, &identity, |_| None).await;
     let vcenter = Vcenter { datacenters: vec!["DC0".into()], ..to(&front) };
     let inventory = Inventory::start(&vcenter, None, feed(&vcsim)).unwrap();
-    join(&inventory, &vms[..3]).await;
+    // One machine: in which view it is must not be left to chance.
+    join(&inventory, &vms[..1]).await;
     inventory.join(vec![moref(&vms[4])]).await.unwrap();
     inventory
         .find(vec![Query { ips: vec!["10.255.255.1".parse().unwrap()], ..by_name("nobody") }])
@@ -91,7 +92,7 @@ async fn an_inventory_says_this() {
     let said = |method: &str| front.seen().iter().filter(|seen| seen.method() == method).count();
     eventually("all is said", Duration::from_secs(5), async || {
         match (said("CreateFilter"), said("ModifyListView")) {
-            (4, 2) => Ok(()),
+            (3, 2) => Ok(()),
             counts => Err(format!("{counts:?}")),
         }
     })
