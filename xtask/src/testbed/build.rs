@@ -59,7 +59,7 @@ const VCSIM: Module = Module {
 const PEERS: Module = Module {
     name: "peers",
     parts: "kubernetes/cloud-provider-vsphere, to measure ourselves against",
-    patience: "PATIENCE",
+    patience: "about 4 minutes the first time",
     package: "k8s.io/cloud-provider-vsphere/cmd/vsphere-cloud-controller-manager",
 };
 
