@@ -11,8 +11,9 @@ use futures::future::join_all;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{debug, info, warn};
 
-use super::{credentials, logging};
+use super::{credentials, lifecycle, logging};
 use crate::config::{self, Config, Labels, Severity};
+use crate::controllers;
 use crate::controllers::node::{self, parse_node_labels};
 use crate::provider::{VcenterHandle, VsphereInstances};
 use crate::vsphere::inventory::{Inventory, ZoneCategories};
@@ -21,7 +22,7 @@ use crate::vsphere::inventory::{Inventory, ZoneCategories};
 const LOGOUT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Flags of the cloud controller manager, in upstream's spelling.
-#[derive(Debug, PartialEq, Eq, clap::Args)]
+#[derive(Debug, PartialEq, clap::Args)]
 pub(super) struct Args {
     /// The configuration file (vsphere.conf), in YAML or INI.
     #[arg(long, value_name = "FILE")]
@@ -46,6 +47,9 @@ pub(super) struct Args {
     /// The most nodes that are worked on at the same time; no limit unless given.
     #[arg(long, value_name = "N")]
     concurrent_node_syncs: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    lifecycle: lifecycle::Flags,
 
     /// The cloud provider: this binary knows only vsphere.
     #[arg(long, value_name = "NAME", default_value = "vsphere", value_parser = ["vsphere"], hide = true)]
@@ -94,6 +98,8 @@ fn load_config(args: &Args) -> anyhow::Result<Config> {
 
 async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     info!(version = env!("CARGO_PKG_VERSION"), "vsphere-cloud controller manager");
+    // Before anything is begun that has to be ended in order, such as a login.
+    let stop = stop_signal()?.shared();
     let client = kube_client(&args).await?;
     let zones = zone_categories(&config.labels);
     let mut vcenters = Vec::new();
@@ -110,15 +116,17 @@ async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     }
     let inventories: Vec<Inventory> = vcenters.iter().map(|vcenter| vcenter.inventory.clone()).collect();
     let instances = Arc::new(VsphereInstances::start(vcenters, config.nodes));
-    let options = node::Options {
-        rules: node::Rules {
-            additional_labels: args.node_labels.map(|labels| labels.0).unwrap_or_default(),
-            strict_zones: args.strict_zones,
+    let options = controllers::Options {
+        node: node::Options {
+            rules: node::Rules {
+                additional_labels: args.node_labels.map(|labels| labels.0).unwrap_or_default(),
+                strict_zones: args.strict_zones,
+            },
+            concurrency: args.concurrent_node_syncs,
         },
-        concurrency: args.concurrent_node_syncs,
+        lifecycle: args.lifecycle.options(),
     };
-    let stop = stop_signal()?.shared();
-    node::run(client, instances, options, stop).await;
+    controllers::run(client, instances, options, stop).await;
 
     let logouts = join_all(inventories.iter().map(Inventory::close));
     if tokio::time::timeout(LOGOUT_PATIENCE, logouts).await.is_err() {

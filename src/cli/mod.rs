@@ -2,6 +2,7 @@
 
 mod ccm;
 mod credentials;
+mod lifecycle;
 mod logging;
 
 use std::ffi::{OsStr, OsString};

@@ -2,6 +2,8 @@
 //!
 //! It knows nothing of vSphere nor of any controller.
 
+mod annotations;
+mod delete;
 mod events;
 mod node;
 mod patch;
@@ -10,6 +12,8 @@ mod secrets;
 pub(crate) mod testing;
 mod watch;
 
+pub use annotations::OWN_PREFIX;
+pub use delete::delete_unchanged;
 pub use events::{EventKind, EventRecorder, NodeEvent, Repeat, cut_at_char_boundary};
 pub use node::{
     BETA_INSTANCE_TYPE, BETA_REGION, BETA_ZONE, INSTANCE_TYPE, Node, NodeCondition, NodeInfo, NodeSpec,

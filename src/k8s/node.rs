@@ -9,6 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
+use super::annotations::SlimAnnotations;
+
 /// The taint that a kubelet with `--cloud-provider=external` registers with.
 pub const TAINT_UNINITIALIZED: &str = "node.cloudprovider.kubernetes.io/uninitialized";
 /// The taint of a Node whose machine is switched off.
@@ -32,7 +34,7 @@ pub const BETA_REGION: &str = "failure-domain.beta.kubernetes.io/region";
 #[derive(kube::Resource, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[resource(inherit = "CoreNode")]
 pub struct Node {
-    /// Name, uid, version, times and labels; of the annotations only [`PROVIDED_NODE_IP`].
+    /// Name, uid, version, times and labels; of the annotations only [`PROVIDED_NODE_IP`] and our own.
     #[serde(default, deserialize_with = "slim_metadata")]
     pub metadata: ObjectMeta,
     /// Provider ID and taints.
@@ -111,7 +113,12 @@ impl Node {
 
     /// What the kubelet was given as `--node-ip`, if anything.
     pub fn provided_node_ip(&self) -> Option<&str> {
-        self.metadata.annotations.as_ref()?.get(PROVIDED_NODE_IP).map(String::as_str)
+        self.annotation(PROVIDED_NODE_IP)
+    }
+
+    /// The value of an annotation, if it is one of those that are kept.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.metadata.annotations.as_ref()?.get(key).map(String::as_str)
     }
 
     /// All taints.
@@ -127,6 +134,11 @@ impl Node {
     /// Whether it still waits for a cloud provider: the taint's key counts, not its value or effect.
     pub fn is_uninitialized(&self) -> bool {
         self.taints().iter().any(|taint| taint.key == TAINT_UNINITIALIZED)
+    }
+
+    /// Whether its kubelet says that it is, and is still heard of.
+    pub fn is_ready(&self) -> bool {
+        self.status.conditions.iter().any(|condition| condition.kind == "Ready" && condition.status == "True")
     }
 
     /// Whether its deletion has begun.
@@ -148,15 +160,8 @@ struct SlimMeta {
     annotations: Option<SlimAnnotations>,
 }
 
-#[derive(Deserialize)]
-struct SlimAnnotations {
-    #[serde(rename = "alpha.kubernetes.io/provided-node-ip")]
-    provided_node_ip: Option<String>,
-}
-
 fn slim_metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     let slim = SlimMeta::deserialize(deserializer)?;
-    let provided = slim.annotations.and_then(|annotations| annotations.provided_node_ip);
     Ok(ObjectMeta {
         name: slim.name,
         uid: slim.uid,
@@ -164,7 +169,7 @@ fn slim_metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMet
         creation_timestamp: slim.creation_timestamp,
         deletion_timestamp: slim.deletion_timestamp,
         labels: slim.labels,
-        annotations: provided.map(|ip| BTreeMap::from([(PROVIDED_NODE_IP.to_owned(), ip)])),
+        annotations: slim.annotations.map(|annotations| annotations.0),
         ..ObjectMeta::default()
     })
 }
@@ -208,6 +213,17 @@ mod tests {
         assert_eq!(node.status.conditions, [NodeCondition { kind: "Ready".into(), status: "True".into() }]);
         assert_eq!(node.status.addresses, None);
         assert_eq!(node.provider_id(), None);
+    }
+
+    #[test]
+    fn ready_is_only_what_says_so() {
+        for (status, expected) in [("True", true), ("False", false), ("Unknown", false)] {
+            let conditions =
+                json!([{"type": "Ready", "status": status}, {"type": "Other", "status": "True"}]);
+            let node: Node = serde_json::from_value(json!({"status": {"conditions": conditions}})).unwrap();
+            assert_eq!(node.is_ready(), expected, "{status}");
+        }
+        assert!(!Node::default().is_ready());
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::instances::{Shared, VcenterHandle};
 use super::roster::State;
 use crate::cloud::{InstanceError, NodeIdentity, ProviderId, ProviderIdError, parse_uuid};
 use crate::vsphere::inventory::{Change, Health, Hit, Query, Scope};
+use crate::vsphere::{Endpoint, Error};
 
 /// How long the first of a few Nodes waits for company.
 const GATHER_FEW: Duration = Duration::from_millis(5);
@@ -200,8 +201,8 @@ impl Resolver {
                     // Nobody listening is nobody to tell.
                     let _ = shared.changes.send(name.clone());
                 }
-                // A candidate of a Node that is not certain yet.
-                if nodes.is_empty() && visible && !self.searches.is_empty() {
+                // A candidate of a Node that is not certain yet: the one that remains may be it.
+                if nodes.is_empty() && !self.searches.is_empty() {
                     self.retry_soon(NEWS_PAUSE);
                 }
             }
@@ -404,10 +405,22 @@ async fn find(vcenter: usize, handle: VcenterHandle, names: Vec<String>, queries
         }
         Ok(hits)
     };
-    let outcome = found
-        .await
-        .map_err(|error: crate::vsphere::Error| format!("vCenter {}: {error}", handle.inventory.endpoint()));
+    let outcome = found.await.map_err(|error| reason(handle.inventory.endpoint(), error));
     (vcenter, names, outcome)
+}
+
+/// Why a vCenter does not answer, in words that stay the same for as long as the cause does: what
+/// changes is news, and news becomes an Event on every Node that waits.
+fn reason(endpoint: &Endpoint, error: Error) -> String {
+    let error = match error {
+        // It counts the seconds to the next try.
+        Error::LoginOnHold { user, .. } => Error::InvalidLogin { user },
+        other => other,
+    };
+    let text = error.to_string();
+    // Some begin with it by themselves.
+    let what = text.strip_prefix(&format!("{endpoint}: ")).unwrap_or(&text);
+    format!("vCenter {endpoint}: {what}")
 }
 
 /// Parts machines in the configured datacenters from those elsewhere, which are not watched.

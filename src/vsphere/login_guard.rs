@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use super::Error;
@@ -29,7 +30,7 @@ impl LoginGuard {
     /// Whether a login with these credentials may be tried now.
     pub(super) fn permit(&mut self, credentials: &Arc<Credentials>, now: Instant) -> Result<(), Error> {
         let Some((refused, at)) = &self.last else { return Ok(()) };
-        if !Arc::ptr_eq(refused, credentials) {
+        if !same(refused, credentials) {
             // Others than those that were refused: a fresh start.
             *self = Self::default();
             return Ok(());
@@ -54,12 +55,21 @@ impl LoginGuard {
     }
 }
 
+/// By value: what is read again and has not changed is no reason to try again.
+fn same(a: &Credentials, b: &Credentials) -> bool {
+    a.user == b.user && a.password.expose_secret() == b.password.expose_secret()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn credentials() -> Arc<Credentials> {
-        Arc::new(Credentials { user: "u".into(), password: "p".to_owned().into() })
+        with_password("p")
+    }
+
+    fn with_password(password: &str) -> Arc<Credentials> {
+        Arc::new(Credentials { user: "u".into(), password: password.to_owned().into() })
     }
 
     #[test]
@@ -83,9 +93,10 @@ mod tests {
     fn other_credentials_are_tried_at_once_and_get_two_tries_of_their_own() {
         let mut guard = LoginGuard::default();
         let now = Instant::now();
-        let (old, new) = (credentials(), credentials());
+        let (old, new) = (credentials(), with_password("q"));
         guard.refused(old.clone(), now);
         guard.refused(old, now);
+        assert!(guard.permit(&credentials(), now).is_err(), "the same ones, read again");
         assert_eq!(guard.permit(&new, now), Ok(()));
         guard.refused(new.clone(), now);
         assert_eq!(guard.permit(&new, now), Ok(()));

@@ -11,19 +11,20 @@
 //!   shares its outcome, failure included.
 //! - A refused login is not repeated in a loop. After two in a row there is one try every
 //!   five minutes, because SSO locks an account after a few; new credentials are tried at once.
+//! - Once closed, it stays closed: nothing logs in behind the back of a process that ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::login_guard::LoginGuard;
-use super::soap::{FaultKind, Request, decode_response, encode_request};
-use super::transport::{Answer, Endpoint, Transport};
+use super::soap::{FaultKind, Request, decode_response, encode_request, is_legal};
+use super::transport::{Answer, Endpoint, Patience, Transport};
 use super::types::{Login, Logout, RetrieveServiceContent, ServiceContent};
 use super::{Error, version};
 
@@ -43,6 +44,9 @@ const DEADLINES: [Duration; 3] = [Duration::from_secs(4), Duration::from_secs(12
 
 /// Deadline of a call that must not be repeated.
 const SINGLE_DEADLINE: Duration = Duration::from_secs(6);
+
+/// How long the answer of a poll may take to arrive once it has begun.
+const POLL_TRANSFER: Duration = Duration::from_secs(20);
 
 /// Before a call is tried again: about this long, doubled each time, half of it at random.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -65,6 +69,7 @@ struct Shared {
     credentials: CredentialFeed,
     guard: std::sync::Mutex<LoginGuard>,
     epochs: AtomicU64,
+    closed: watch::Sender<bool>,
     state: Mutex<State>,
 }
 
@@ -103,6 +108,7 @@ impl Session {
             credentials,
             guard: std::sync::Mutex::default(),
             epochs: AtomicU64::new(0),
+            closed: watch::Sender::new(false),
             state: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -113,13 +119,17 @@ impl Session {
         self.shared.transport.endpoint()
     }
 
-    /// Returns once the credentials are others than those refused last.
-    pub async fn credentials_changed(&self) {
+    /// The credentials as they change from now on.
+    pub(super) fn credentials(&self) -> CredentialFeed {
         let mut credentials = self.shared.credentials.clone();
         credentials.mark_unchanged();
-        if credentials.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        credentials
+    }
+
+    /// Returns once [`close`](Self::close) was called.
+    pub(super) async fn closed(&self) {
+        // The sender lives as long as this.
+        let _ = self.shared.closed.subscribe().wait_for(|closed| *closed).await;
     }
 
     /// The current login, made now if there is none.
@@ -138,12 +148,15 @@ impl Session {
         }
     }
 
-    /// Ends the session on the server; the last thing a process does.
+    /// Ends the session on the server, for good; the last thing a process does.
     pub async fn close(&self) {
-        let login = self.shared.state.lock().await.login.take();
+        self.shared.closed.send_replace(true);
+        // A login that is under way for longer is not worth waiting for.
+        let state = tokio::time::timeout(PROBE_DEADLINE, self.shared.state.lock()).await;
+        let login = state.ok().and_then(|mut state| state.login.take());
         let Some(login) = login else { return };
         let request = Logout { session_manager: &login.content.session_manager };
-        match self.exchange(&login, &request, PROBE_DEADLINE).await {
+        match self.exchange(&login, &request, PROBE_DEADLINE.into()).await {
             Ok(()) | Err(Error::NotAuthenticated) => debug!(vcenter = %self.endpoint(), "logged out"),
             Err(error) => warn!(vcenter = %self.endpoint(), %error, "could not log out"),
         }
@@ -197,7 +210,7 @@ impl Session {
             password: &credentials.password,
         };
         // Never with an old cookie: one that is still valid would make this an InvalidLogin.
-        let answer = self.post::<Login<'_>>(&soap_action, None, &request, LOGIN_DEADLINE).await?;
+        let answer = self.post::<Login<'_>>(&soap_action, None, &request, LOGIN_DEADLINE.into()).await?;
         let cookie = answer.cookie.as_deref();
         match interpret::<Login<'_>>(&answer) {
             Ok(user) => {
@@ -220,7 +233,11 @@ impl Session {
 
     /// The credentials, if a login with them may be tried now.
     pub(super) fn permitted_credentials(&self) -> Result<Arc<Credentials>, Error> {
+        if *self.shared.closed.borrow() {
+            return Err(Error::Unreachable(format!("{}: the session is closed", self.endpoint())));
+        }
         let credentials = self.shared.credentials.borrow().clone().map_err(Error::NoCredentials)?;
+        check(&credentials)?;
         self.guard().permit(&credentials, Instant::now())?;
         Ok(credentials)
     }
@@ -251,8 +268,9 @@ impl Session {
     /// Asks the server what it is: the cheapest call that needs all of it to be alive.
     async fn service_content(&self) -> Result<ServiceContent, Error> {
         let request = RetrieveServiceContent::default();
-        let answer =
-            self.post::<RetrieveServiceContent>("urn:vim25/6.5", None, &request, PROBE_DEADLINE).await?;
+        let answer = self
+            .post::<RetrieveServiceContent>("urn:vim25/6.5", None, &request, PROBE_DEADLINE.into())
+            .await?;
         interpret::<RetrieveServiceContent>(&answer)
     }
 
@@ -272,21 +290,20 @@ impl Session {
         soap_action: &str,
         cookie: Option<&SecretString>,
         request: &R,
-        deadline: Duration,
+        patience: Patience,
     ) -> Result<Answer, Error> {
-        use secrecy::ExposeSecret;
         let cookie = cookie.map(ExposeSecret::expose_secret);
         let body = encode_request(request);
-        self.shared.transport.post(R::METHOD, R::NAMESPACE.path(), soap_action, cookie, body, deadline).await
+        self.shared.transport.post(R::METHOD, R::NAMESPACE.path(), soap_action, cookie, body, patience).await
     }
 
     async fn exchange<R: Request>(
         &self,
         login: &LoggedIn,
         request: &R,
-        deadline: Duration,
+        patience: Patience,
     ) -> Result<R::Response, Error> {
-        let answer = self.post::<R>(&login.soap_action, Some(&login.cookie), request, deadline).await?;
+        let answer = self.post::<R>(&login.soap_action, Some(&login.cookie), request, patience).await?;
         interpret::<R>(&answer)
     }
 
@@ -326,7 +343,7 @@ impl Connection {
         let mut tries = deadlines.iter().peekable();
         loop {
             let deadline = tries.next().copied().unwrap_or(SINGLE_DEADLINE);
-            let error = match self.exchange(request, deadline).await {
+            let error = match self.exchange(request, deadline.into()).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -342,13 +359,9 @@ impl Connection {
         }
     }
 
-    /// Calls a method once, with a deadline of the caller's; for long polls.
-    pub async fn call_within<R: Request>(
-        &self,
-        request: &R,
-        deadline: Duration,
-    ) -> Result<R::Response, Error> {
-        self.exchange(request, deadline).await
+    /// Calls a method once, whose answer must begin by a deadline of the caller's; for long polls.
+    pub async fn call_within<R: Request>(&self, request: &R, begin: Duration) -> Result<R::Response, Error> {
+        self.exchange(request, Patience { begin, end: begin + POLL_TRANSFER }).await
     }
 
     /// The session is gone: the next [`Session::connect`] logs in anew.
@@ -359,13 +372,29 @@ impl Connection {
         }
     }
 
-    async fn exchange<R: Request>(&self, request: &R, deadline: Duration) -> Result<R::Response, Error> {
-        let outcome = self.session.exchange(&self.login, request, deadline).await;
+    async fn exchange<R: Request>(&self, request: &R, patience: Patience) -> Result<R::Response, Error> {
+        let outcome = self.session.exchange(&self.login, request, patience).await;
         if matches!(outcome, Err(Error::NotAuthenticated)) {
             self.forget().await;
         }
         outcome
     }
+}
+
+/// Refuses what would count as a failed login, or cannot be sent at all.
+fn check(credentials: &Credentials) -> Result<(), Error> {
+    for (what, text) in
+        [("user name", credentials.user.as_str()), ("password", credentials.password.expose_secret())]
+    {
+        if text.is_empty() {
+            return Err(Error::NoCredentials(format!("the {what} is empty")));
+        }
+        if !text.chars().all(is_legal) {
+            let reason = format!("the {what} has a control character, which cannot be sent to vCenter");
+            return Err(Error::NoCredentials(reason));
+        }
+    }
+    Ok(())
 }
 
 /// Turns an HTTP answer into the method's result.

@@ -1,6 +1,5 @@
 //! HTTP to one vCenter: bytes out, bytes in, a deadline on each exchange.
 
-use std::error::Error as _;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -44,6 +43,21 @@ impl fmt::Display for Endpoint {
         } else {
             write!(f, "{}:{}", self.host, self.port)
         }
+    }
+}
+
+/// How long an exchange may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Until the answer begins: a stalled vCenter never comes so far.
+    pub(super) begin: Duration,
+    /// Until all of it is here: a slow network takes its time.
+    pub(super) end: Duration,
+}
+
+impl From<Duration> for Patience {
+    fn from(deadline: Duration) -> Self {
+        Self { begin: deadline, end: deadline }
     }
 }
 
@@ -117,7 +131,7 @@ impl Transport {
         soap_action: &str,
         cookie: Option<&str>,
         body: String,
-        deadline: Duration,
+        patience: Patience,
     ) -> Result<Answer, Error> {
         let mut request = self
             .client
@@ -128,7 +142,7 @@ impl Transport {
         if let Some(cookie) = cookie {
             request = request.header(COOKIE, cookie);
         }
-        self.exchange(method, request, deadline).await
+        self.exchange(method, request, patience).await
     }
 
     /// Fetches a document that needs no session.
@@ -139,7 +153,7 @@ impl Transport {
         deadline: Duration,
     ) -> Result<Answer, Error> {
         let request = self.client.get(format!("https://{}{path}", self.endpoint));
-        self.exchange(method, request, deadline).await
+        self.exchange(method, request, deadline.into()).await
     }
 
     /// Sends a REST request and reads the whole answer.
@@ -165,17 +179,20 @@ impl Transport {
         if let Some(body) = json.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
-        self.exchange(json.name, request, deadline).await
+        self.exchange(json.name, request, deadline.into()).await
     }
 
     async fn exchange(
         &self,
         method: &'static str,
         request: reqwest::RequestBuilder,
-        deadline: Duration,
+        patience: Patience,
     ) -> Result<Answer, Error> {
+        let late = |after: Duration| Error::Timeout { method, seconds: after.as_secs() };
         let exchange = async {
-            let mut response = request.send().await.map_err(|e| self.classify(&e))?;
+            let begun = tokio::time::timeout(patience.begin, request.send()).await;
+            let begun = begun.map_err(|_| late(patience.begin))?;
+            let mut response = begun.map_err(|e| self.classify(&e))?;
             let status = response.status().as_u16();
             let cookie = session_cookie(response.headers());
             let mut body = Vec::new();
@@ -192,9 +209,7 @@ impl Transport {
                 .map_err(|_| Error::Unreachable(format!("{}: the answer is not UTF-8", self.endpoint)))?;
             Ok(Answer { status, body, cookie })
         };
-        tokio::time::timeout(deadline, exchange)
-            .await
-            .unwrap_or(Err(Error::Timeout { method, seconds: deadline.as_secs() }))
+        tokio::time::timeout(patience.end, exchange).await.unwrap_or(Err(late(patience.end)))
     }
 
     fn classify(&self, error: &reqwest::Error) -> Error {
@@ -202,25 +217,33 @@ impl Transport {
         if let Some(start) = cause.find(tls::REFUSED) {
             return Error::Tls(format!("{}: {}", self.endpoint, &cause[start..]));
         }
-        let mut source = error.source();
-        while let Some(inner) = source {
-            if inner.is::<rustls::Error>() {
-                return Error::Tls(format!("{}: TLS failed: {cause}", self.endpoint));
-            }
-            source = inner.source();
+        if causes(error).any(<dyn std::error::Error>::is::<rustls::Error>) {
+            return Error::Tls(format!("{}: TLS failed: {cause}", self.endpoint));
         }
-        let what = if error.is_connect() { "cannot connect" } else { "the connection broke" };
+        let what = if causes(error).any(|cause| cause.to_string().starts_with("tunnel error")) {
+            "cannot connect through the proxy of the environment"
+        } else if error.is_connect() {
+            "cannot connect"
+        } else {
+            "the connection broke"
+        };
         Error::Unreachable(format!("{}: {what}: {cause}", self.endpoint))
     }
 }
 
+/// The error and all that caused it, outermost first.
+fn causes<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
+    let first: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |error| match error.downcast_ref::<std::io::Error>() {
+        // Its `source` is that of the error inside, which itself would be left out.
+        Some(io) => io.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static)),
+        None => error.source(),
+    })
+}
+
 /// The text of the first cause; the ones around it only repeat the URL.
 fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
 /// Kept by hand and sent back as it came: vCenter quotes the value, and a cookie jar would not.

@@ -1,6 +1,8 @@
 //! The integration tests: one binary, a folder per capability, against the real kube-apiserver and
 //! the vCenter simulator of `tests/testbed`, which is built on first need.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test may fail.
+
 mod architecture;
 mod client;
 mod nodes;

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::NodeAddress;
 
-use super::identity::provided_ips;
 use crate::cloud::{AddressKind, Instance};
+use crate::controllers::identity::provided_ips;
 use crate::k8s::{Node, NodeEvent};
 
 const HOSTNAME: &str = "Hostname";

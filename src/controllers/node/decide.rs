@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::NodeAddress;
 use serde_json::{Value, json};
 
-use super::{addresses, explain, identity, labels};
-use crate::cloud::{Instance, InstanceError};
+use super::{addresses, explain, labels};
+use crate::cloud::{Instance, InstanceError, MACHINE_ANNOTATION};
+use crate::controllers::identity;
 use crate::k8s::{JsonPatch, Node, NodeEvent, Pointer, TAINT_UNINITIALIZED};
 
 /// What is to be done for a Node.
@@ -64,6 +65,7 @@ fn initialise(node: &Node, instance: &Instance, rules: &Rules) -> Plan {
         metadata.swap(Pointer::new(["spec", "providerID"]), observed, instance.provider_id.to_string());
     }
     set_labels(node, &mut metadata, &labels::initial(node, instance, &rules.additional_labels));
+    set_record(node, &mut metadata, instance);
 
     if rules.strict_zones
         && let Some(problem) = &instance.zone.problem
@@ -91,7 +93,8 @@ fn initialise(node: &Node, instance: &Instance, rules: &Rules) -> Plan {
     Plan { status, metadata: metadata.into_effective(), events, initialised: true }
 }
 
-/// A Node at work: the new spelling of labels, and addresses that have changed.
+/// A Node at work: the new spelling of labels, addresses that have changed, and what is to be
+/// remembered of its machine, if that is not written yet or is not true any longer.
 fn maintain(node: &Node, instance: &Result<Instance, InstanceError>) -> Plan {
     let mut metadata = guarded(node);
     let mut wanted = labels::respelled(node);
@@ -99,6 +102,9 @@ fn maintain(node: &Node, instance: &Result<Instance, InstanceError>) -> Plan {
         wanted.extend(labels::late(node, instance));
     }
     set_labels(node, &mut metadata, &wanted);
+    if let Ok(instance) = instance {
+        set_record(node, &mut metadata, instance);
+    }
     let metadata = metadata.into_effective();
     match instance {
         Ok(instance) => {
@@ -147,6 +153,24 @@ fn set_labels(node: &Node, patch: &mut JsonPatch, wanted: &[(&str, &str)]) {
     }
     for (key, value) in wanted {
         patch.swap(path.clone().then(key), node.label(key).map(Value::from), *value);
+    }
+}
+
+/// Writes down what proves the machine's end one day, unless it is there already in whatever spelling.
+fn set_record(node: &Node, patch: &mut JsonPatch, instance: &Instance) {
+    let Some(record) =
+        instance.record.as_ref().filter(|record| identity::record(node).as_ref() != Some(record))
+    else {
+        return;
+    };
+    // Strings only: it cannot fail.
+    let Ok(text) = serde_json::to_string(record) else { return };
+    let path = Pointer::new(["metadata", "annotations"]);
+    if node.metadata.annotations.is_none() {
+        patch.swap(path, None, json!({MACHINE_ANNOTATION: text}));
+    } else {
+        let observed = node.annotation(MACHINE_ANNOTATION).map(Value::from);
+        patch.swap(path.then(MACHINE_ANNOTATION), observed, text);
     }
 }
 

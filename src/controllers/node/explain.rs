@@ -1,7 +1,7 @@
 //! Why nothing is done for a Node, in words that help.
 
-use super::identity::identity;
 use crate::cloud::{InstanceError, ProviderIdError};
+use crate::controllers::identity::identity;
 use crate::k8s::{Node, NodeEvent};
 
 /// The Event for a Node whose machine is not known.

@@ -10,25 +10,25 @@ mod decide;
 mod explain;
 #[cfg(test)]
 mod fixtures;
-mod identity;
 mod labels;
-mod ledger;
 mod reconcile;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
 use kube::runtime::controller::{self, Controller};
-use kube::runtime::reflector::{self, ObjectRef};
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client};
 use tokio::sync::Semaphore;
 
+use super::calls::Stop;
+use super::feed::NodeFeed;
+use super::ledger::Ledger;
 use crate::cloud::Instances;
-use crate::k8s::{EventRecorder, Node, departures, watch_nodes};
-use ledger::Ledger;
+use crate::k8s::{EventRecorder, Node};
 use reconcile::{Context, WRITERS};
 
 pub use decide::{Plan, Rules, decide};
@@ -49,38 +49,46 @@ pub struct Options {
     pub concurrency: Option<NonZeroUsize>,
 }
 
-/// Runs the node controller until `shutdown`.
+/// Runs the node controller alone until `shutdown`; [`run`](super::run) runs it with the others.
 pub async fn run<I: Instances>(
     client: Client,
     instances: Arc<I>,
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
+    let keep_label = read_labels(&options);
+    let mut feed = NodeFeed::default();
+    let controller = attach(&mut feed, client.clone(), instances, options, shutdown.boxed().shared());
+    feed.run_while(client, keep_label, controller).await;
+}
+
+/// Attaches the node controller to the feed; it runs while the result is awaited.
+pub(super) fn attach<I: Instances>(
+    feed: &mut NodeFeed,
+    client: Client,
+    instances: Arc<I>,
+    options: Options,
+    stop: Stop,
+) -> BoxFuture<'static, ()> {
     let ignored: Vec<&String> =
         options.rules.additional_labels.keys().filter(|key| labels::is_reserved(key)).collect();
     if !ignored.is_empty() {
         tracing::warn!(?ignored, "--node-labels: these keys belong to Kubernetes and are not set");
     }
-    let stop = shutdown.boxed().shared();
     let ledger = Arc::new(Ledger::default());
-    let (store, writer) = reflector::store();
     // Before the first question is asked, so that no change of an answer goes unheard.
     let changes = instances.changes().map(|name| ObjectRef::<Node>::new(&name));
 
-    let gone = {
-        let (instances, ledger) = (Arc::clone(&instances), Arc::clone(&ledger));
-        move |name: &str| {
-            tracing::debug!(node = name, "Node deleted");
-            ledger.forget(name);
-            instances.forget(name);
-        }
-    };
-    let events = departures(watch_nodes(client.clone(), read_labels(&options)), gone);
-    let nodes = reflector::reflector(writer, events.map(Ok::<_, watcher::Error>)).applied_objects();
-
+    let (machines, failures) = (Arc::clone(&instances), Arc::clone(&ledger));
+    feed.on_departure(move |name| {
+        tracing::debug!(node = name, "Node deleted");
+        failures.forget(name);
+        machines.forget(name);
+    });
+    let triggers = stream::select(feed.subscribe(), changes);
     let context = Context {
         nodes: Api::all(client.clone()),
-        store: store.clone(),
+        store: feed.store(),
         instances,
         recorder: EventRecorder::new(client, COMPONENT),
         ledger,
@@ -88,9 +96,10 @@ pub async fn run<I: Instances>(
         stop: stop.clone(),
         options,
     };
-    let outcomes = Controller::for_stream(nodes, store)
+    let listed = feed.store();
+    let outcomes = Controller::for_stream(stream::pending(), feed.store())
         .with_config(controller::Config::default().concurrency(concurrency(&context.options)))
-        .reconcile_on(changes)
+        .reconcile_on(triggers)
         .graceful_shutdown_on(stop.clone())
         .run(reconcile::reconcile, |_, never, _| match *never {}, Arc::new(context))
         .for_each(async |outcome| match outcome {
@@ -98,16 +107,25 @@ pub async fn run<I: Instances>(
             // A machine has changed whose Node is not there: forgotten a moment ago.
             Err(error) => tracing::debug!(%error, "not looked at"),
         });
-    tokio::select! {
-        () = outcomes => {}
-        () = stop.then(|()| tokio::time::sleep(GRACE)) => {
-            tracing::warn!("the node controller has not come to rest in time and is stopped");
+    async move {
+        let patience = async {
+            stop.await;
+            // Before the Nodes are listed nothing has begun, but the controller waits for them even so.
+            if listed.wait_until_ready().now_or_never().is_some() {
+                tokio::time::sleep(GRACE).await;
+                tracing::warn!("the node controller has not come to rest in time and is stopped");
+            }
+        };
+        tokio::select! {
+            () = outcomes => {}
+            () = patience => {}
         }
     }
+    .boxed()
 }
 
 /// The labels that decisions depend on; all others are not kept in memory.
-fn read_labels(options: &Options) -> impl Fn(&str) -> bool + Send + 'static {
+pub(super) fn read_labels(options: &Options) -> impl Fn(&str) -> bool + Send + use<> {
     let additional: Vec<String> = options.rules.additional_labels.keys().cloned().collect();
     move |key| {
         labels::SPELLINGS.iter().any(|(old, new)| key == *old || key == *new)

@@ -2,9 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::future::{BoxFuture, Shared};
 use jiff::Timestamp;
 use kube::Api;
 use kube::api::PatchParams;
@@ -14,9 +12,10 @@ use tokio::sync::Semaphore;
 
 use super::Options;
 use super::decide::{Plan, decide};
-use super::identity::{foreign, identity};
-use super::ledger::Ledger;
 use crate::cloud::{Instance, InstanceError, Instances};
+use crate::controllers::calls::{Stop, WriteError, in_time};
+use crate::controllers::identity::{foreign, identity};
+use crate::controllers::ledger::Ledger;
 use crate::k8s::{EventRecorder, Node};
 
 /// Nodes being written to at the same time. Each takes a connection: a thousand nodes that a new
@@ -24,8 +23,6 @@ use crate::k8s::{EventRecorder, Node};
 pub(super) const WRITERS: usize = 32;
 /// How often a write that came too late is decided anew at once.
 const RACES: usize = 5;
-/// Nothing is waited for longer than this at the API server.
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// All that a reconciliation uses.
 pub(super) struct Context<I> {
@@ -36,7 +33,7 @@ pub(super) struct Context<I> {
     pub(super) options: Options,
     pub(super) ledger: Arc<Ledger>,
     pub(super) writers: Semaphore,
-    pub(super) stop: Shared<BoxFuture<'static, ()>>,
+    pub(super) stop: Stop,
 }
 
 type Answer = Result<Instance, InstanceError>;
@@ -49,17 +46,6 @@ enum Written {
     Gone,
     /// It says something else of itself now, and the answer may be about another machine.
     Changed,
-}
-
-/// Why a plan was not written.
-#[derive(Debug, thiserror::Error)]
-enum WriteError {
-    #[error(transparent)]
-    Api(#[from] kube::Error),
-    #[error("the patch cannot be encoded: {0}")]
-    Encoding(#[from] serde_json::Error),
-    #[error("no answer from the API server in {} s", DEADLINE.as_secs())]
-    TimedOut,
 }
 
 /// Looks at a Node and does what is to be done. It never fails: what went wrong is tried again.
@@ -147,11 +133,11 @@ async fn write<I: Instances>(
             }
             Err(error) => error,
         };
-        match &error {
-            WriteError::Api(kube::Error::Api(status)) if status.is_not_found() => return Ok(Written::Gone),
-            WriteError::Api(kube::Error::Api(status))
-                if races < RACES && matches!(status.code, 409 | 422) => {}
-            _ => return Err(error),
+        if error.is_not_found() {
+            return Ok(Written::Gone);
+        }
+        if races == RACES || !error.may_be_late() {
+            return Err(error);
         }
         races += 1;
         let Some(current) = in_time(async { Ok(context.nodes.get_opt(node.name()).await?) }).await? else {
@@ -198,10 +184,6 @@ async fn send<I: Instances>(node: &Node, plan: &Plan, context: &Context<I>) -> R
         tracing::debug!(node = node.name(), status, metadata, "Node updated");
     }
     Ok(())
-}
-
-async fn in_time<T>(work: impl Future<Output = Result<T, WriteError>>) -> Result<T, WriteError> {
-    tokio::time::timeout(DEADLINE, work).await.unwrap_or(Err(WriteError::TimedOut))
 }
 
 #[cfg(test)]

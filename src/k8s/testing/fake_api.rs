@@ -70,10 +70,11 @@ impl FakeApi {
     }
 
     pub(crate) fn delete_node(&self, name: &str) {
-        let mut state = self.state();
-        if let Some(node) = state.nodes.remove(name) {
-            state.announce("DELETED", &node);
-        }
+        self.state().delete_node(name, &Value::Null);
+    }
+
+    pub(crate) fn has_node(&self, name: &str) -> bool {
+        self.state().nodes.contains_key(name)
     }
 
     pub(crate) fn node(&self, name: &str) -> Value {
@@ -150,6 +151,7 @@ impl State {
             ("GET", ["nodes"]) => self.list(request),
             ("GET", ["nodes", name]) => found(self.nodes.get(*name)),
             ("PATCH", ["nodes", name, rest @ ..]) => self.patch_node(name, rest == ["status"], &request.body),
+            ("DELETE", ["nodes", name]) => self.delete_node(name, &request.body),
             ("POST", ["namespaces", "default", "events"]) => {
                 let name = request.body["metadata"]["name"].as_str().unwrap().to_owned();
                 if self.events.contains_key(&name) {
@@ -192,6 +194,18 @@ impl State {
             }
             Err(why) => failure(422, &why),
         }
+    }
+
+    fn delete_node(&mut self, name: &str, options: &Value) -> (u16, Value) {
+        let Some(node) = self.nodes.get(name) else { return failure(404, "NotFound") };
+        if let Some(preconditions) = options["preconditions"].as_object()
+            && preconditions.iter().any(|(key, value)| node["metadata"][key] != *value)
+        {
+            return failure(409, "a precondition failed");
+        }
+        let node = self.nodes.remove(name).unwrap_or_default();
+        self.announce("DELETED", &node);
+        (200, json!({"apiVersion": "v1", "kind": "Status", "status": "Success"}))
     }
 
     fn put_node(&mut self, mut node: Value) -> Value {

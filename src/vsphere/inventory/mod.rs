@@ -8,6 +8,7 @@
 //! keys, and forgotten on the spot.
 
 mod datacenters;
+mod litter;
 mod lookup;
 mod sighting;
 mod store;
@@ -130,7 +131,7 @@ impl Inventory {
     /// # Errors
     /// Any error means that nothing is known, never that there is no machine.
     pub async fn find(&self, queries: Vec<Query>) -> Result<Vec<Vec<Hit>>, Error> {
-        self.ask(|reply| Command::Find { queries, reply }).await
+        self.ask(|reply| Command::Find { queries: queries.clone(), reply }).await
     }
 
     /// Looks whether machines exist in the whole vCenter, in the order asked; all within one session.
@@ -138,12 +139,12 @@ impl Inventory {
     /// # Errors
     /// Any error means that nothing is known.
     pub async fn look(&self, suspects: Vec<Suspect>) -> Result<Vec<Sighting>, Error> {
-        self.ask(|reply| Command::Look { suspects, reply }).await
+        self.ask(|reply| Command::Look { suspects: suspects.clone(), reply }).await
     }
 
     /// Watches these machines from now on; when this returns, the store has those that exist.
     pub async fn join(&self, vms: Vec<MoRef>) -> Result<(), Error> {
-        self.ask(|reply| Command::Join { vms, reply }).await
+        self.ask(|reply| Command::Join { vms: vms.clone(), reply }).await
     }
 
     /// Stops watching these machines.
@@ -169,13 +170,21 @@ impl Inventory {
         futures::future::join(self.session.close(), rest).await;
     }
 
+    /// Has the task do something; once more if the session ended meanwhile.
     async fn ask<T>(
         &self,
-        command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
+        command: impl Fn(oneshot::Sender<Result<T, Error>>) -> Command,
     ) -> Result<T, Error> {
         let lost = |what: &str| Error::Unreachable(format!("{}: {what}", self.endpoint));
-        let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).map_err(|_| lost("the inventory is shut down"))?;
-        answer.await.unwrap_or_else(|_| Err(lost("the session ended in the middle")))
+        let mut again = true;
+        loop {
+            let (reply, answer) = oneshot::channel();
+            self.commands.send(command(reply)).map_err(|_| lost("the inventory is shut down"))?;
+            match answer.await {
+                Ok(Err(Error::NotAuthenticated)) | Err(_) if again => again = false,
+                Ok(answer) => return answer,
+                Err(_) => return Err(lost("the session ended in the middle")),
+            }
+        }
     }
 }

@@ -71,13 +71,12 @@ async fn look_at_object(
         return Ok(Sighting::Seen(vec![(hit, vm)]));
     }
     let Some(folder) = folder else { return Ok(Sighting::Absent) };
-    let folder_readable = match readable.get(folder) {
-        Some(known) => *known,
-        None => {
-            let known = read_name(connection, folder).await?;
-            readable.insert(folder.clone(), known);
-            known
-        }
+    let folder_readable = if let Some(known) = readable.get(folder) {
+        *known
+    } else {
+        let known = read_name(connection, folder).await?;
+        readable.insert(folder.clone(), known);
+        known
     };
     Ok(if folder_readable { Sighting::ObjectGone } else { Sighting::Absent })
 }

@@ -401,7 +401,7 @@ mod tests {
             HashMap::from([(cluster.clone(), vec![tag("r", "x")]), (esx.clone(), vec![tag("z", "a")])]);
         assert_eq!(store.set_tags(&asked, tags.clone()).len(), 2, "the first answer concerns all");
         assert_eq!(store.zone_of(&one).unwrap().problem, None);
-        assert_eq!(store.untagged_machines(), [two.moref.clone()]);
+        assert_eq!(store.untagged_machines(), std::slice::from_ref(&two.moref));
         let problem = store.zone_of(&two).unwrap().problem.unwrap();
         assert!(problem.contains("\"z\"") && problem.contains("HostSystem \"esx2\""), "{problem}");
 

@@ -12,18 +12,22 @@ use tokio::sync::{Notify, broadcast, mpsc, watch as channel};
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
+use super::litter::Litter;
 use super::lookup::Lookup;
 use super::vm::VM_PROPERTIES;
 use super::watch::Watch;
 use super::{Change, Command, Health, Store, Vm, datacenters, sighting};
 use crate::vsphere::session::jittered;
 use crate::vsphere::types::{ContinueRetrievePropertiesEx, FilterSpec, RetrievePropertiesEx, RetrieveResult};
-use crate::vsphere::{Connection, Error, MoRef, Session, Tags};
+use crate::vsphere::{Connection, CredentialFeed, Error, MoRef, Session, Tags};
 
 /// Between tries to reach a vCenter that is away: so long at first, doubled each time …
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// … up to this. What failed because of it starts again at most so long after it is back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// A connection that lasted so long was a good one: the next failure is a new one.
+const STEADY: Duration = Duration::from_secs(10);
 
 /// Between tries when only a human can help: a wrong datacenter name, for one.
 const CONFIGURATION_PAUSE: Duration = Duration::from_secs(30);
@@ -58,6 +62,7 @@ pub(super) struct Task {
     changes: broadcast::Sender<Change>,
     health: channel::Sender<Health>,
     lookup: Lookup,
+    litter: Arc<Litter>,
     /// The last thing that happened was a failure which a new login does not heal.
     suspect: bool,
     /// Whether somebody waits for machines to appear; survives sessions.
@@ -79,7 +84,7 @@ impl Task {
         changes: broadcast::Sender<Change>,
         health: channel::Sender<Health>,
     ) -> Self {
-        let (lookup, arrivals_wanted, members) = Default::default();
+        let (lookup, litter, arrivals_wanted, members) = Default::default();
         Self {
             session,
             datacenters,
@@ -89,26 +94,42 @@ impl Task {
             changes,
             health,
             lookup,
+            litter,
             suspect: false,
             arrivals_wanted,
             members,
         }
     }
 
-    pub(super) async fn run(mut self) {
+    /// Runs until nobody needs it any longer, or the session is closed.
+    pub(super) async fn run(self) {
+        let session = self.session.clone();
+        tokio::select! {
+            () = session.closed() => {}
+            () = self.keep_connected() => {}
+        }
+    }
+
+    async fn keep_connected(mut self) {
         let mut pause = FIRST_PAUSE;
         let mut told: Option<(Error, Instant)> = None;
         loop {
+            let (started, credentials) = (Instant::now(), self.session.credentials());
             let Err(error) = self.connected().await else { return };
             self.suspect = error.is_transient();
             let was_up = *self.health.borrow() == Health::Up;
-            if was_up {
+            if was_up && started.elapsed() > STEADY {
                 pause = FIRST_PAUSE;
                 told = None;
-                if error == Error::NotAuthenticated {
-                    info!(vcenter = %self.session.endpoint(), "the session ended; logging in again");
-                    continue;
+            }
+            if was_up && error == Error::NotAuthenticated {
+                info!(vcenter = %self.session.endpoint(), "the session ended; logging in again");
+                // At once, unless it ends again and again. Nobody is refused meanwhile, just kept waiting.
+                if pause > FIRST_PAUSE {
+                    tokio::time::sleep(jittered(pause)).await;
                 }
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                continue;
             }
             if told.as_ref().is_none_or(|(last, at)| *last != error || at.elapsed() > TELL_AGAIN) {
                 warn!(vcenter = %self.session.endpoint(), %error, "vCenter cannot be asked");
@@ -116,10 +137,11 @@ impl Task {
             }
             self.health.send_replace(Health::Down(error.clone()));
             let longest = match error {
-                Error::Configuration(_) | Error::Tls(_) => CONFIGURATION_PAUSE,
+                Error::Configuration(_) => CONFIGURATION_PAUSE,
+                // TLS too: what looks like a human's task may be a server that is just starting.
                 _ => LONGEST_PAUSE,
             };
-            if self.refuse_for(jittered(pause.min(longest)), &error).await.is_err() {
+            if self.refuse_for(jittered(pause.min(longest)), credentials, &error).await.is_err() {
                 return;
             }
             pause = (pause * 2).min(longest);
@@ -127,12 +149,16 @@ impl Task {
     }
 
     /// Answers everybody with the error, until the pause is over or the credentials change.
-    async fn refuse_for(&mut self, pause: Duration, error: &Error) -> Result<(), Abandoned> {
-        let session = self.session.clone();
+    async fn refuse_for(
+        &mut self,
+        pause: Duration,
+        mut credentials: CredentialFeed,
+        error: &Error,
+    ) -> Result<(), Abandoned> {
         let over = async {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = session.credentials_changed() => {}
+                Ok(()) = credentials.changed() => {}
             }
         };
         tokio::pin!(over);
@@ -172,7 +198,7 @@ impl Task {
         self.tell(Change::Up);
         let Ok(first_joins) = self.before_first_join(&connection).await? else { return Ok(()) };
         let members: Vec<MoRef> = self.members().iter().cloned().collect();
-        let watch = Watch::build(&connection, members).await?;
+        let watch = Watch::build(&connection, members, self.litter.clone()).await?;
         debug!(vcenter = %connection.session().endpoint(), epoch = connection.epoch(), "watching");
         let (store, changes) = (self.store.clone(), self.changes.clone());
         let moved = Notify::new();
@@ -197,7 +223,7 @@ impl Task {
         &mut self,
         connection: &Connection,
     ) -> Result<Result<Vec<Command>, Abandoned>, Error> {
-        let patience = Instant::now() + FIRST_JOIN_PATIENCE;
+        let mut patience = Instant::now() + FIRST_JOIN_PATIENCE;
         while self.members().is_empty() {
             let Ok(command) = tokio::time::timeout_at(patience, self.inbox.recv()).await else { break };
             match command {
@@ -207,6 +233,8 @@ impl Task {
                     let fatal = fatal(&found);
                     let _ = reply.send(found);
                     fatal?;
+                    // What was found is about to be joined, however long that took.
+                    patience = Instant::now() + FIRST_JOIN_PATIENCE;
                 }
                 Some(Command::Look { suspects, reply }) => {
                     let seen = sighting::look(connection, &self.lookup, &suspects).await;
@@ -362,7 +390,14 @@ impl Worker<'_> {
         if !new.is_empty() {
             let read = self.read(&new);
             let watch = self.watch.change(self.connection, new.clone(), Vec::new());
-            let ((), gone) = futures::future::try_join(read, watch).await?;
+            let outcome = futures::future::try_join(read, watch).await;
+            if outcome.is_err() {
+                // Not watched, or not surely: whoever asks again must not find them here.
+                for vm in &new {
+                    self.store.remove(vm);
+                }
+            }
+            let ((), gone) = outcome?;
             let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
             for vm in gone {
                 members.remove(&vm);

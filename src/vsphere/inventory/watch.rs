@@ -4,14 +4,16 @@
 //! when it is changed; vCenter does not. All filters are made before the first wait: vcsim never
 //! reports what a filter that is made later finds at first.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch as channel;
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::litter::Litter;
 use super::vm::VM_PROPERTIES;
 use super::{Change, Store, Vm};
 use crate::vsphere::soap::{FaultKind, Value};
@@ -29,7 +31,7 @@ const MAX_OBJECT_UPDATES: i32 = 250;
 
 /// How long vCenter may hold the poll while things happen: after a stall that swallowed the poll,
 /// this long plus [`GRACE`] passes before it is noticed.
-const BUSY_WAIT_SECONDS: i32 = 3;
+const BUSY_WAIT_SECONDS: i32 = 2;
 
 /// How long vCenter may hold the poll while nothing happens. Well below the idle time-outs of
 /// sessions (30 min) and of proxies and firewalls (from 60 s).
@@ -38,8 +40,8 @@ const CALM_WAIT_SECONDS: i32 = 15;
 /// Without any change for so long, things are calm.
 const CALM_AFTER: Duration = Duration::from_mins(1);
 
-/// On top of the wait, for the answer to travel.
-const GRACE: Duration = Duration::from_secs(3);
+/// On top of the wait, for the answer to begin.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Events after which a node that had no machine may have one.
 const ARRIVALS: &[&str] = &[
@@ -60,11 +62,12 @@ const EVENT_PROPERTIES: &[PropertySpec] =
 #[derive(Debug)]
 pub(super) struct Watch {
     collector: MoRef,
+    litter: Arc<Litter>,
     shards: Mutex<Shards>,
-    /// Tells of machines that appear, once somebody wants to know.
-    ///
-    /// `None` where the account may not read events.
-    arrivals: OnceLock<Option<MoRef>>,
+    /// Tells of machines that appear, once somebody wants to know; never where the account may not
+    /// read events.
+    arrivals: OnceLock<MoRef>,
+    arrivals_asked: AtomicBool,
     last_change: Mutex<Instant>,
     synced: channel::Sender<bool>,
 }
@@ -87,36 +90,49 @@ struct ShardChange {
 
 impl Watch {
     /// Builds views and filters for these machines; nothing is waited for yet.
-    pub(super) async fn build(connection: &Connection, members: Vec<MoRef>) -> Result<Self, Error> {
+    pub(super) async fn build(
+        connection: &Connection,
+        members: Vec<MoRef>,
+        litter: Arc<Litter>,
+    ) -> Result<Self, Error> {
+        litter.sweep(connection).await;
         let content = connection.content();
         let collector =
             connection.call(&CreatePropertyCollector { collector: &content.property_collector }).await?;
+        litter.note(connection, &collector);
         let mut shards = Shards { sizes: vec![0; SHARDS], ..Shards::default() };
         for members in shards.place(members) {
-            let view = Self::view(connection, &members).await?;
+            let view = Self::view(connection, &members, &litter).await?;
             let spec = FilterSpec::of_view(view.clone(), VM_PROPERTIES);
             connection.call(&CreateFilter { collector: &collector, spec }).await?;
             shards.views.push(view);
         }
         Ok(Self {
             collector,
+            litter,
             shards: Mutex::new(shards),
             arrivals: OnceLock::new(),
+            arrivals_asked: AtomicBool::new(false),
             last_change: Mutex::new(Instant::now()),
             synced: channel::Sender::new(false),
         })
     }
 
-    async fn view(connection: &Connection, members: &[MoRef]) -> Result<MoRef, Error> {
+    async fn view(connection: &Connection, members: &[MoRef], litter: &Litter) -> Result<MoRef, Error> {
         let view_manager = &connection.content().view_manager;
         match connection.call(&CreateListView { view_manager, members }).await {
             // One that is gone spoils the whole call; adding them to a view only leaves it out.
             Err(error) if error.fault_kind() == Some(FaultKind::ManagedObjectNotFound) => {
                 let view = connection.call(&CreateListView { view_manager, members: &[] }).await?;
+                litter.note(connection, &view);
                 connection.call(&ModifyListView { view: &view, add: members, remove: &[] }).await?;
                 Ok(view)
             }
-            created => created,
+            created => {
+                let view = created?;
+                litter.note(connection, &view);
+                Ok(view)
+            }
         }
     }
 
@@ -138,19 +154,14 @@ impl Watch {
     /// while. Only nodes without a machine need it, so a healthy start does without.
     pub(super) async fn watch_arrivals(&self, connection: &Connection) -> Result<(), Error> {
         let Some(event_manager) = &connection.content().event_manager else { return Ok(()) };
-        if self.arrivals.get().is_some() {
+        // Whatever comes of it: it is asked for once in a session.
+        if self.arrivals_asked.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
-        let created =
-            connection.call(&CreateCollectorForEvents { event_manager, event_types: ARRIVALS }).await;
-        if matches!(created, Err(Error::Fault { .. })) {
-            let _ = self.arrivals.set(None);
-        }
-        let events = created?;
-        // Another command may have been quicker.
-        if self.arrivals.set(Some(events.clone())).is_err() {
-            return Ok(());
-        }
+        let request = CreateCollectorForEvents { event_manager, event_types: ARRIVALS };
+        let events = connection.call(&request).await?;
+        self.litter.note(connection, &events);
+        let _ = self.arrivals.set(events.clone());
         // Only that something happened matters.
         connection.call(&SetCollectorPageSize { collector: &events, max_count: 1 }).await?;
         let spec = FilterSpec::of_objects([events], EVENT_PROPERTIES);
@@ -187,6 +198,8 @@ impl Watch {
     ) -> Result<std::convert::Infallible, Error> {
         let mut version = String::new();
         let mut newest_event = None;
+        // Machines of earlier sessions that are gone since: nobody else tells of those.
+        let mut unseen: HashSet<MoRef> = self.members();
         loop {
             let calm = self.last_change.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > CALM_AFTER;
             let max_wait_seconds = if calm { CALM_WAIT_SECONDS } else { BUSY_WAIT_SECONDS };
@@ -198,12 +211,12 @@ impl Watch {
             };
             let deadline = Duration::from_secs(max_wait_seconds.unsigned_abs().into()) + GRACE;
             let Some(updates) = connection.call_within(&request, deadline).await? else {
-                self.synced.send_replace(true);
+                self.complete(std::mem::take(&mut unseen), store, tell);
                 continue;
             };
             self.touch();
             for update in &updates.objects {
-                if self.arrivals.get().and_then(Option::as_ref) == Some(&update.object) {
+                if self.arrivals.get() == Some(&update.object) {
                     // vcsim repeats itself.
                     let newest = newest_key(update);
                     if newest > newest_event {
@@ -211,14 +224,29 @@ impl Watch {
                         tell(Change::Appeared);
                     }
                 } else {
+                    unseen.remove(&update.object);
                     take(store, update, tell);
                 }
             }
             if !updates.truncated {
-                self.synced.send_replace(true);
+                self.complete(std::mem::take(&mut unseen), store, tell);
             }
             version = updates.version;
         }
+    }
+
+    /// All that is in the views was told of.
+    fn complete(&self, unseen: HashSet<MoRef>, store: &Store, tell: &(dyn Fn(Change) + Sync)) {
+        for moref in unseen {
+            if store.remove(&moref) {
+                tell(Change::Vm(moref));
+            }
+        }
+        self.synced.send_replace(true);
+    }
+
+    fn members(&self) -> HashSet<MoRef> {
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner).members.keys().cloned().collect()
     }
 
     /// Something happened, or is about to.

@@ -13,4 +13,7 @@ pub use envelope::{Namespace, Request, SoapError, decode_response, encode_reques
 pub use fault::{Fault, FaultKind};
 pub use reader::{DecodeError, FromXml, Reader, Tag};
 pub use value::Value;
-pub use writer::Writer;
+pub use writer::{Writer, is_legal};
+
+#[cfg(test)]
+mod tests;

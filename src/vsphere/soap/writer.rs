@@ -1,12 +1,20 @@
 //! Writing requests.
 
+use std::borrow::Cow;
+
 use quick_xml::escape::escape;
 
 use crate::vsphere::MoRef;
 
+/// Whether XML 1.0 can carry the character at all; not even a reference can stand for the others.
+pub const fn is_legal(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{1_0000}'..)
+}
+
 /// Builds the XML of one request.
 ///
-/// vCenter insists on the schema's order of elements: callers write them in that order.
+/// vCenter insists on the schema's order of elements: callers write them in that order. Characters
+/// that XML cannot carry become U+FFFD, so that any text makes well-formed XML.
 #[derive(Debug, Default)]
 pub struct Writer {
     out: String,
@@ -45,7 +53,7 @@ impl Writer {
 
     /// An element with text.
     pub fn text(&mut self, name: &str, text: &str) {
-        self.element(name, |w| w.raw(&escape(text)));
+        self.element(name, |w| w.raw(&escape(&*legal(text))));
     }
 
     /// An element with a number.
@@ -63,9 +71,9 @@ impl Writer {
         self.raw("<");
         self.raw(name);
         self.raw(" type=\"");
-        self.raw(&escape(&*moref.kind));
+        self.raw(&escape(&*legal(&moref.kind)));
         self.raw("\">");
-        self.raw(&escape(&*moref.id));
+        self.raw(&escape(&*legal(&moref.id)));
         self.close(name);
     }
 
@@ -74,4 +82,11 @@ impl Writer {
         self.raw(name);
         self.raw(">");
     }
+}
+
+fn legal(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_legal) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().map(|c| if is_legal(c) { c } else { char::REPLACEMENT_CHARACTER }).collect())
 }

@@ -18,3 +18,6 @@ pub use property::{
 pub use search::{FindAllByDnsName, FindAllByIp, FindAllByUuid};
 pub use service::{About, Login, Logout, RetrieveServiceContent, ServiceContent, UserSession};
 pub use view::{CreateContainerView, CreateListView, DestroyView, ModifyListView};
+
+#[cfg(test)]
+mod tests;

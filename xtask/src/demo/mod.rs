@@ -117,7 +117,7 @@ async fn show(options: &Options, binary: &Path, terminal: &mut Terminal) -> Resu
     }
     world.close(&fleet, peak_rss, terminal).await?;
     if options.keep {
-        world.keep(terminal).await?;
+        world.keep(&fleet, terminal).await?;
     }
     Ok(())
 }
@@ -267,9 +267,10 @@ impl World<'_> {
     }
 
     /// Waits for Ctrl-C, which is the caller's to notice.
-    async fn keep(&self, terminal: &mut Terminal) -> Result<()> {
+    async fn keep(&self, fleet: &Fleet, terminal: &mut Terminal) -> Result<()> {
         let control = self.vcsim.control_url();
-        let node = "node-00";
+        let Some(first) = fleet.members.first() else { return Ok(()) };
+        let (node, vm) = (&first.node, &first.vm.name);
         let lines = [
             String::new(),
             "Everything keeps running until Ctrl-C.".to_owned(),
@@ -281,7 +282,7 @@ impl World<'_> {
             format!(
                 "  kubectl taint node {node} node.cloudprovider.kubernetes.io/uninitialized=true:NoSchedule"
             ),
-            format!("  curl -X POST {control}/vms/vm-00/power -d '{{\"state\":\"poweredOff\"}}'"),
+            format!("  curl -X POST {control}/vms/{vm}/power -d '{{\"state\":\"poweredOff\"}}'"),
             format!("  curl -X POST {control}/restart -d '{{\"downMs\":5000}}'"),
             format!("  curl {control}/requests"),
         ];

@@ -351,6 +351,14 @@ async fn client(kubeconfig: &Path) -> Result<Client> {
 mod tests {
     use super::*;
 
+    /// Compiles only if a start may be spawned on a runtime of many threads.
+    #[expect(dead_code, reason = "its types are the test")]
+    fn a_start_can_move_between_threads() {
+        fn assert_send(_: impl Send) {}
+        assert_send(Kube::start(KubeOptions::default()));
+        assert_send(crate::testbed::Vcsim::start(crate::testbed::VcsimOptions::default()));
+    }
+
     #[test]
     fn the_address_of_etcd_is_read_from_its_log() {
         let line = r#"{"level":"info","msg":"serving client traffic insecurely; this is strongly discouraged!","traffic":"grpc+http","address":"127.0.0.1:42475"}"#;

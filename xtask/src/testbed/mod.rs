@@ -34,6 +34,9 @@ pub use vcsim::{Vcsim, VcsimOptions};
 pub use vms::{Nic, Power, Vm, VmSpec};
 pub use wait::eventually;
 
+/// What [`Process::signal`] sends.
+pub use rustix::process::Signal;
+
 use anyhow::{Context, Result};
 
 /// The testbed's programs, built when need be; news of that goes to standard error.

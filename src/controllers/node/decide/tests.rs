@@ -4,6 +4,7 @@ use crate::k8s::testing::apply_json_patch;
 
 mod addressing;
 mod properties;
+mod records;
 mod rules;
 
 /// A patch, one operation a line.

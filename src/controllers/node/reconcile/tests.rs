@@ -209,6 +209,24 @@ async fn nodes_that_upstream_initialised_cost_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_costs_each_of_them_one_patch_once() {
+    let record =
+        MachineRecord { vcenter: "vc-1".into(), vm: "vm-12".into(), instance_uuid: None, folder: None };
+    let cluster = Cluster::start([initialised("node-1")]).await;
+    let before = cluster.api.node("node-1");
+    cluster.machines.set("node-1", Ok(Instance { record: Some(record.clone()), ..found() }));
+    eventually("asked for the Node as it was written", || cluster.machines.asked() >= 2).await;
+    settle().await;
+    assert_eq!(cluster.api.writes(), ["PATCH /api/v1/nodes/node-1"]);
+    let mut after = cluster.api.node("node-1");
+    assert_eq!(crate::controllers::identity::record(&slim(&after)), Some(record));
+    after["metadata"].as_object_mut().unwrap().remove("annotations");
+    after["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"].clone();
+    assert_eq!(after, before);
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_writers_taint_survives_and_is_decided_on_at_once() {
     let cluster = Cluster::start([registered("node-1")]).await;
     cluster.before("PATCH /api/v1/nodes/node-1/status", |node| {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::cloud::{NodeIdentity, ProviderId, ProviderIdError};
+use crate::cloud::{MACHINE_ANNOTATION, MachineRecord, NodeIdentity, ProviderId, ProviderIdError};
 use crate::k8s::Node;
 
 /// All that is needed to find the machine of a Node.
@@ -29,6 +29,11 @@ pub(super) fn foreign(node: &Node) -> Option<ProviderIdError> {
     node.provider_id().and_then(|id| ProviderId::parse(id).err())
 }
 
+/// What is remembered of the Node's machine, if anything readable is.
+pub(super) fn record(node: &Node) -> Option<MachineRecord> {
+    serde_json::from_str(node.annotation(MACHINE_ANNOTATION)?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +55,18 @@ mod tests {
             provided_ips: vec!["10.0.0.1".parse().unwrap(), "fd00::1".parse().unwrap()],
         };
         assert_eq!(identity(&node), expected);
+    }
+
+    #[test]
+    fn a_record_is_read_if_it_is_one() {
+        let node = |text: &str| -> Node {
+            serde_json::from_value(json!({"metadata": {"annotations": {MACHINE_ANNOTATION: text}}})).unwrap()
+        };
+        let expected =
+            MachineRecord { vcenter: "v".into(), vm: "vm-1".into(), instance_uuid: None, folder: None };
+        assert_eq!(record(&node(r#"{"vm": "vm-1", "vcenter": "v", "more": 1}"#)), Some(expected));
+        assert_eq!(record(&node("vm-1")), None);
+        assert_eq!(record(&Node::default()), None);
     }
 
     #[test]

@@ -1,0 +1,106 @@
+//! The node lifecycle controller: taints Nodes whose machines are switched off, and deletes Nodes
+//! whose machines are gone, which it believes reluctantly.
+//!
+//! `decide` holds every rule, `evidence` how often "gone" must be said, `breaker` how many may go
+//! at once; none of them does I/O. `rim` asks, decides and writes. Nodes that are ready cost nothing.
+//!
+//! What is remembered is lost with the process: a new one needs the whole evidence again.
+
+mod breaker;
+mod decide;
+mod evidence;
+mod explain;
+#[cfg(test)]
+mod fixtures;
+mod options;
+mod question;
+mod rim;
+mod taint;
+mod verdicts;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use kube::runtime::controller::{self, Controller};
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, Client};
+use tokio::sync::Semaphore;
+
+use super::calls::Stop;
+use super::feed::NodeFeed;
+use super::ledger::Ledger;
+use crate::cloud::Instances;
+use crate::k8s::{EventRecorder, Node};
+use rim::{Context, WRITERS};
+use verdicts::Verdicts;
+
+pub use decide::CONFIRM_ANNOTATION;
+pub use options::{Count, Counters, Options};
+
+/// The `source.component` of this controller's Events, as upstream names it.
+const COMPONENT: &str = "cloud-node-lifecycle-controller";
+/// How long writes that are on their way may take to finish after the order to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs the node lifecycle controller alone until `shutdown`; [`run`](super::run) runs it with the others.
+pub async fn run<I: Instances>(
+    client: Client,
+    instances: Arc<I>,
+    options: Options,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
+    let mut feed = NodeFeed::default();
+    let controller = attach(&mut feed, client.clone(), instances, options, shutdown.boxed().shared());
+    feed.run_while(client, |_| false, controller).await;
+}
+
+/// Attaches the node lifecycle controller to the feed; it runs while the result is awaited.
+pub(super) fn attach<I: Instances>(
+    feed: &mut NodeFeed,
+    client: Client,
+    instances: Arc<I>,
+    options: Options,
+    stop: Stop,
+) -> BoxFuture<'static, ()> {
+    if options.skip_deletion {
+        tracing::warn!("SKIP_NODE_DELETION is set: no Node is deleted, also when its VM is gone");
+    }
+    // Before the first question is asked, so that no change of an answer goes unheard.
+    let changes = instances.changes().map(|name| ObjectRef::<Node>::new(&name));
+    let triggers = stream::select(feed.subscribe(), changes);
+    let context = Arc::new(Context {
+        nodes: Api::all(client.clone()),
+        store: feed.store(),
+        instances,
+        recorder: EventRecorder::new(client, COMPONENT),
+        ledger: Ledger::default(),
+        verdicts: Verdicts::new(options.clone()),
+        questions: Semaphore::new(options.concurrency.get()),
+        writers: Semaphore::new(WRITERS),
+        stop: stop.clone(),
+        options,
+    });
+    let outcomes = Controller::for_stream(stream::pending(), feed.store())
+        .with_config(controller::Config::default())
+        .reconcile_on(triggers)
+        .graceful_shutdown_on(stop.clone())
+        .run(rim::reconcile, |_, never, _| match *never {}, Arc::clone(&context))
+        .for_each(move |outcome| {
+            // A Node of which something is remembered is looked at again, also when it is no more.
+            if let Err(controller::Error::ObjectNotFound(node)) = outcome {
+                context.forget(&node.name);
+            }
+            std::future::ready(())
+        });
+    async move {
+        tokio::select! {
+            () = outcomes => {}
+            () = stop.then(|()| tokio::time::sleep(GRACE)) => {
+                tracing::warn!("the node lifecycle controller has not come to rest in time and is stopped");
+            }
+        }
+    }
+    .boxed()
+}

@@ -1,0 +1,51 @@
+//! Both controllers together.
+
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream, StreamExt};
+use serde_json::json;
+
+use super::*;
+use crate::cloud::{Existence, Instance, InstanceError, MachineRecord, NodeIdentity, Power};
+use crate::k8s::testing::FakeApi;
+
+/// Every machine is switched off, and nothing else is known of it.
+struct LightsOut;
+
+impl Instances for LightsOut {
+    async fn instance(&self, _: &NodeIdentity) -> Result<Instance, InstanceError> {
+        Err(InstanceError::NotFound("1 vCenter answered".to_owned()))
+    }
+
+    async fn existence(&self, _: &NodeIdentity, _: Option<&MachineRecord>) -> Existence {
+        Existence::Exists(Power::Off)
+    }
+
+    fn changes(&self) -> BoxStream<'static, String> {
+        stream::pending().boxed()
+    }
+
+    fn forget(&self, _: &str) {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn they_share_one_watch() {
+    let api = FakeApi::start().await;
+    api.put_node(json!({
+        "apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1", "uid": "u-1"}, "spec": {}, "status": {},
+    }));
+    let done = {
+        let api = api.clone();
+        async move {
+            while api.count("PATCH /api/v1/nodes/node-1") == 0 || api.events().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    };
+    let both = run(api.client(), Arc::new(LightsOut), Options::default(), done);
+    tokio::time::timeout(Duration::from_secs(10), both)
+        .await
+        .expect("both have acted, and both have stopped");
+    assert_eq!(api.events().into_values().next().unwrap()["reason"], "InstanceNotFound");
+    assert_eq!(api.count("GET /api/v1/nodes"), 1, "one list; the watch is not logged");
+}
