@@ -6,6 +6,7 @@ mod identity;
 mod ledger;
 pub mod lifecycle;
 pub mod node;
+mod rest;
 
 use std::sync::Arc;
 

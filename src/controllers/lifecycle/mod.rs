@@ -19,7 +19,6 @@ mod taint;
 mod verdicts;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
@@ -31,6 +30,7 @@ use tokio::sync::Semaphore;
 use super::calls::Stop;
 use super::feed::NodeFeed;
 use super::ledger::Ledger;
+use super::rest::run_to_rest;
 use crate::cloud::Instances;
 use crate::k8s::{EventRecorder, Node};
 use rim::{Context, WRITERS};
@@ -41,8 +41,6 @@ pub use options::{Count, Counters, Options};
 
 /// The `source.component` of this controller's Events, as upstream names it.
 const COMPONENT: &str = "cloud-node-lifecycle-controller";
-/// How long writes that are on their way may take to finish after the order to stop.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs the node lifecycle controller alone until `shutdown`; [`run`](super::run) runs it with the others.
 pub async fn run<I: Instances>(
@@ -82,6 +80,7 @@ pub(super) fn attach<I: Instances>(
         stop: stop.clone(),
         options,
     });
+    let listed = feed.store();
     let outcomes = Controller::for_stream(stream::pending(), feed.store())
         .with_config(controller::Config::default())
         .reconcile_on(triggers)
@@ -94,13 +93,5 @@ pub(super) fn attach<I: Instances>(
             }
             std::future::ready(())
         });
-    async move {
-        tokio::select! {
-            () = outcomes => {}
-            () = stop.then(|()| tokio::time::sleep(GRACE)) => {
-                tracing::warn!("the node lifecycle controller has not come to rest in time and is stopped");
-            }
-        }
-    }
-    .boxed()
+    run_to_rest("node lifecycle controller", outcomes, listed, stop).boxed()
 }

@@ -15,7 +15,6 @@ mod reconcile;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
@@ -27,6 +26,7 @@ use tokio::sync::Semaphore;
 use super::calls::Stop;
 use super::feed::NodeFeed;
 use super::ledger::Ledger;
+use super::rest::run_to_rest;
 use crate::cloud::Instances;
 use crate::k8s::{EventRecorder, Node};
 use reconcile::{Context, WRITERS};
@@ -36,8 +36,6 @@ pub use labels::{NodeLabelsError, parse_node_labels};
 
 /// The `source.component` of this controller's Events, as upstream names it.
 const COMPONENT: &str = "cloud-node-controller";
-/// How long patches that are on their way may take to finish after the order to stop.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// How the node controller behaves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,21 +105,7 @@ pub(super) fn attach<I: Instances>(
             // A machine has changed whose Node is not there: forgotten a moment ago.
             Err(error) => tracing::debug!(%error, "not looked at"),
         });
-    async move {
-        let patience = async {
-            stop.await;
-            // Before the Nodes are listed nothing has begun, but the controller waits for them even so.
-            if listed.wait_until_ready().now_or_never().is_some() {
-                tokio::time::sleep(GRACE).await;
-                tracing::warn!("the node controller has not come to rest in time and is stopped");
-            }
-        };
-        tokio::select! {
-            () = outcomes => {}
-            () = patience => {}
-        }
-    }
-    .boxed()
+    run_to_rest("node controller", outcomes, listed, stop).boxed()
 }
 
 /// The labels that decisions depend on; all others are not kept in memory.
