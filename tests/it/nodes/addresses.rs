@@ -6,7 +6,7 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 use xtask::testbed::{Nic, NodeSpec, Vcsim, VcsimOptions, Vm, VmSpec};
 
-use crate::support::{Cluster, Config, SOON, addresses, is_tainted, label, names, provider_id};
+use crate::support::{Cluster, Config, SOON, addresses, is_tainted, label, names, provider_id, specs};
 
 async fn vcenter() -> Vcsim {
     Vcsim::start(VcsimOptions::default()).await.unwrap()
@@ -73,31 +73,33 @@ async fn the_address_of_the_kubelet_comes_first_and_a_wrong_one_is_told() {
         .nodes("internalNetworkSubnetCidr", "10.1.0.0/16")
         .nodes("externalNetworkSubnetCidr", "10.2.0.0/16");
     let _manager = cluster.manager(&config);
-    let several = ["10.3.0.5", "10.2.0.5", "10.1.0.5", "fe80::5"];
-    let both = VmSpec { nics: Some(nics(&several)), ..VmSpec::named("many-0") };
-    let other = VmSpec { nics: Some(nics(&several)), ..VmSpec::named("many-1") };
-    let vms = vcsim.create(&[both, other]).await.unwrap();
-    let node = |vm: &Vm, ip: &str| NodeSpec {
-        provided_node_ip: Some(ip.into()),
-        ..NodeSpec::new(&vm.name, &vm.uuid)
-    };
-    cluster.register(&[node(&vms[0], "10.2.0.5"), node(&vms[1], "10.3.0.5")]).await;
+    let addresses_of_guest = ["10.3.0.5", "10.2.0.5", "10.1.0.5", "fe80::5"];
+    let many = ["many-0", "many-1", "many-2"]
+        .map(|name| VmSpec { nics: Some(nics(&addresses_of_guest)), ..VmSpec::named(name) });
+    let vms = vcsim.create(&many).await.unwrap();
+    let mut nodes = specs(&vms);
+    for (node, ip) in nodes.iter_mut().zip(["10.2.0.5", "10.3.0.5", "10.4.0.5"]) {
+        node.provided_node_ip = Some(ip.into());
+    }
+    cluster.register(&nodes).await;
 
-    let nodes = cluster.initialised(&["many-0"], SOON).await;
+    let nodes = cluster.initialised(&["many-0", "many-1"], SOON).await;
     assert_eq!(addresses(&nodes[0]), ["ExternalIP 10.2.0.5", "Hostname many-0", "InternalIP 10.1.0.5"]);
+    // One that the configuration would not have chosen.
+    assert_eq!(addresses(&nodes[1]), ["InternalIP 10.3.0.5", "Hostname many-1", "ExternalIP 10.2.0.5"]);
 
-    let message = cluster.event("many-1", "ProvidedNodeIPMismatch").await;
-    for part in ["--node-ip 10.3.0.5", "InternalIP 10.1.0.5", "ExternalIP 10.2.0.5"] {
+    let message = cluster.event("many-2", "ProvidedNodeIPMismatch").await;
+    for part in ["--node-ip 10.4.0.5", "InternalIP 10.1.0.5", "ExternalIP 10.2.0.5"] {
         assert!(message.contains(part), "{message}");
     }
-    assert!(is_tainted(&cluster.node("many-1").await));
+    assert!(is_tainted(&cluster.node("many-2").await));
 
     // The kubelet is started with another address.
     let annotation =
         json!({"metadata": {"annotations": {"alpha.kubernetes.io/provided-node-ip": "10.1.0.5"}}});
-    cluster.nodes().patch("many-1", &PatchParams::default(), &Patch::Merge(annotation)).await.unwrap();
-    let nodes = cluster.initialised(&["many-1"], SOON).await;
-    assert_eq!(addresses(&nodes[0]), ["InternalIP 10.1.0.5", "Hostname many-1", "ExternalIP 10.2.0.5"]);
+    cluster.nodes().patch("many-2", &PatchParams::default(), &Patch::Merge(annotation)).await.unwrap();
+    let nodes = cluster.initialised(&["many-2"], SOON).await;
+    assert_eq!(addresses(&nodes[0]), ["InternalIP 10.1.0.5", "Hostname many-2", "ExternalIP 10.2.0.5"]);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! Nodes that others have written to before, or write to at the same time.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{Node, Taint};
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use xtask::testbed::{Nic, NodeSpec, Vcsim, VcsimOptions, VmSpec, eventually};
 
@@ -10,7 +12,7 @@ use crate::support::{Cluster, Config, LATER, QUIET, SOON, addresses, is_tainted,
 const TYPE: &str = "vsphere-vm.cpu-2.mem-4gb.os-ubuntu";
 
 #[tokio::test]
-async fn nodes_that_upstream_has_initialised_are_adopted_without_a_write() {
+async fn nodes_that_upstream_has_initialised_are_adopted_with_an_annotation_and_no_other_change() {
     let cluster = Cluster::get().await;
     let vcsim = Vcsim::start(VcsimOptions::default()).await.unwrap();
     let vms = vcsim.create_vms("adopted-", 300).await.unwrap();
@@ -25,16 +27,29 @@ async fn nodes_that_upstream_has_initialised_are_adopted_without_a_write() {
         node.addresses = kinds.map(|(kind, address)| (kind.to_owned(), address.clone())).into();
     }
     cluster.register(&nodes).await;
+    let before = visible(&cluster).await;
+
+    // What is needed to know later whether a machine is gone is written down, once.
+    let mut expected: BTreeMap<String, usize> =
+        vms.iter().map(|vm| (format!("patch nodes {}", vm.name), 1)).collect();
+    let manager = cluster.manager(&Config::of(&[&vcsim]));
+    written(&cluster, &expected).await;
+    tokio::time::sleep(QUIET).await;
+    assert_eq!(cluster.writes(), expected);
+    assert_eq!(visible(&cluster).await, before);
+    manager.stop(SOON).await.unwrap();
+
+    // The next start finds nothing to do.
     let manager = cluster.manager_with(&Config::of(&[&vcsim]), |options| options.args.push("--v=4".into()));
     eventually("all machines are known", SOON, async || {
-        let known =
-            manager.logs().lines().filter(|line| line.contains("found") && line.contains("adopted-")).count();
+        let logs = manager.logs();
+        let known = logs.lines().filter(|line| line.contains("found") && line.contains("adopted-")).count();
         if known >= vms.len() { Ok(()) } else { Err(format!("{known}")) }
     })
     .await
     .unwrap();
     tokio::time::sleep(QUIET).await;
-    assert_eq!(cluster.writes().len(), 0, "{:?}", cluster.writes());
+    assert_eq!(cluster.writes(), expected);
 
     // It looks after them all the same.
     let moved = Nic { addresses: vec!["10.99.99.99".into()], ..Nic::default() };
@@ -42,16 +57,28 @@ async fn nodes_that_upstream_has_initialised_are_adopted_without_a_write() {
     vcsim.patch_vm("adopted-299", &change).await.unwrap();
     let arrived = |node: &Node| addresses(node).contains(&"InternalIP 10.99.99.99".to_owned());
     cluster.node_when("the new address is there", "adopted-299", arrived).await;
-    eventually("that write is logged", SOON, async || {
+    expected.insert("patch nodes/status adopted-299".into(), 1);
+    written(&cluster, &expected).await;
+}
+
+async fn written(cluster: &Cluster, expected: &BTreeMap<String, usize>) {
+    eventually("just these writes are made", SOON, async || {
         let writes = cluster.writes();
-        if writes == [("patch nodes/status adopted-299".to_owned(), 1)].into() {
-            Ok(())
-        } else {
-            Err(format!("{writes:?}"))
-        }
+        if writes == *expected { Ok(()) } else { Err(format!("{writes:#?}")) }
     })
     .await
     .unwrap();
+}
+
+/// Everything about all nodes but their annotations.
+async fn visible(cluster: &Cluster) -> Vec<Node> {
+    let mut nodes = cluster.nodes().list(&ListParams::default()).await.unwrap().items;
+    for node in &mut nodes {
+        node.metadata.annotations = None;
+        node.metadata.managed_fields = None;
+        node.metadata.resource_version = None;
+    }
+    nodes
 }
 
 #[tokio::test]

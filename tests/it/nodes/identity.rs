@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use xtask::testbed::{NodeSpec, Vcsim, VcsimOptions, VmSpec, eventually, guest_uuid};
+use xtask::testbed::{
+    Manager, ManagerOptions, NodeSpec, Vcsim, VcsimOptions, VmSpec, eventually, guest_uuid,
+};
 
 use crate::support::{
     Cluster, Config, LATER, QUIET, SOON, Vcenter, addresses, is_tainted, label, provider_id,
@@ -19,25 +21,29 @@ fn vm(name: &str, uuid: &str) -> VmSpec {
 }
 
 /// Waits until the product has asked in vain so often that it is not about to ask again soon.
-async fn asked_often(vcsim: &Vcsim, method: &str, times: u64) {
+async fn asked_often(manager: &Manager) {
     eventually("it was looked for a few times", LATER, async || {
-        let asked = vcsim.requests().await?.soap(method);
-        anyhow::ensure!(asked >= times, "asked {asked} times");
-        Ok(())
+        let asked = manager.logs().matches("looking for machines").count();
+        if asked >= 3 { Ok(()) } else { Err(format!("{asked} times")) }
     })
     .await
     .unwrap();
+}
+
+/// Logs how often it asks.
+fn talkative(options: &mut ManagerOptions) {
+    options.args.push("--v=4".into());
 }
 
 #[tokio::test]
 async fn a_machine_that_appears_after_its_node_is_seen_at_once() {
     let cluster = Cluster::get().await;
     let vcsim = vcenter().await;
-    let _manager = cluster.manager(&Config::of(&[&vcsim]));
+    let manager = cluster.manager_with(&Config::of(&[&vcsim]), talkative);
     cluster.register(&[NodeSpec::new("early", UUID)]).await;
     let message = cluster.event("early", "InstanceNotFound").await;
     assert!(message.contains(UUID) && message.contains(&format!("127.0.0.1:{}", vcsim.port())), "{message}");
-    asked_often(&vcsim, "FindAllByUuid", 9).await;
+    asked_often(&manager).await;
 
     let created = Instant::now();
     vcsim.create(&[vm("early", UUID)]).await.unwrap();
@@ -50,7 +56,7 @@ async fn two_machines_with_one_uuid_are_named_and_none_is_taken() {
     let cluster = Cluster::get().await;
     let vcsim = vcenter().await;
     let vms = vcsim.create(&[vm("original", UUID), vm("clone", UUID)]).await.unwrap();
-    let _manager = cluster.manager(&Config::of(&[&vcsim]));
+    let manager = cluster.manager_with(&Config::of(&[&vcsim]), talkative);
     cluster.register(&[NodeSpec::new("original", UUID)]).await;
     let message = cluster.event("original", "AmbiguousInstance").await;
     for vm in &vms {
@@ -58,7 +64,7 @@ async fn two_machines_with_one_uuid_are_named_and_none_is_taken() {
     }
     assert!(cluster.node_writes().is_empty(), "{:?}", cluster.node_writes());
 
-    asked_often(&vcsim, "FindAllByUuid", 3).await;
+    asked_often(&manager).await;
     let gone = Instant::now();
     vcsim.delete_vm("clone").await.unwrap();
     cluster.initialised(&["original"], SOON).await;
@@ -71,7 +77,7 @@ async fn two_machines_with_one_host_name_are_named_and_none_is_taken() {
     let vcsim = vcenter().await;
     let twin = |name: &str| VmSpec { host_name: Some("twin".into()), ..VmSpec::named(name) };
     let vms = vcsim.create(&[twin("castor"), twin("pollux")]).await.unwrap();
-    let _manager = cluster.manager(&Config::of(&[&vcsim]));
+    let manager = cluster.manager_with(&Config::of(&[&vcsim]), talkative);
     cluster.register(&[NodeSpec::new("twin", "")]).await;
     let message = cluster.event("twin", "AmbiguousInstance").await;
     for vm in &vms {
@@ -79,7 +85,7 @@ async fn two_machines_with_one_host_name_are_named_and_none_is_taken() {
     }
     assert!(cluster.node_writes().is_empty(), "{:?}", cluster.node_writes());
 
-    asked_often(&vcsim, "FindAllByDnsName", 3).await;
+    asked_often(&manager).await;
     let renamed = Instant::now();
     let other = VmSpec { host_name: Some("pollux".into()), ..VmSpec::default() };
     vcsim.patch_vm("pollux", &other).await.unwrap();
