@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::demo;
+use xtask::{bench, demo};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about, version)]
@@ -14,6 +14,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measures the product and its peers
+    Bench(bench::Options),
+    /// One of the contestants of `bench nodes`
+    #[command(hide = true)]
+    BenchFloor(bench::FloorOptions),
     /// Shows the product at work: a control plane, a simulated vCenter, and nodes becoming ready
     Demo(demo::Options),
     /// Builds the testbed (control plane and simulated vCenter), as the tests do when need be
@@ -24,6 +29,8 @@ enum Task {
 #[expect(clippy::print_stderr, clippy::print_stdout, reason = "a tool for people")]
 async fn main() -> ExitCode {
     let done = match Cli::parse().task {
+        Task::Bench(options) => bench::run(options).await,
+        Task::BenchFloor(options) => bench::floor(options).await,
         Task::Demo(options) => demo::run(options).await,
         Task::Testbed => xtask::build_testbed().await.map(|binaries| {
             println!("{}\n{}", binaries.kube.display(), binaries.vcsim.display());

@@ -40,15 +40,28 @@ struct Module {
     name: &'static str,
     parts: &'static str,
     patience: &'static str,
+    /// What is built: the module's own program, or one of another module that it requires.
+    package: &'static str,
 }
 
 const KUBE: Module = Module {
     name: "kube",
     parts: "etcd, kube-apiserver, kube-controller-manager, kube-scheduler",
     patience: "about 4 minutes the first time",
+    package: ".",
 };
-const VCSIM: Module =
-    Module { name: "vcsim", parts: "the simulated vCenter", patience: "about half a minute the first time" };
+const VCSIM: Module = Module {
+    name: "vcsim",
+    parts: "the simulated vCenter",
+    patience: "about half a minute the first time",
+    package: ".",
+};
+const PEERS: Module = Module {
+    name: "peers",
+    parts: "kubernetes/cloud-provider-vsphere, to measure ourselves against",
+    patience: "about 4 minutes the first time",
+    package: "k8s.io/cloud-provider-vsphere/cmd/vsphere-cloud-controller-manager",
+};
 
 /// The workspace's directory.
 pub fn workspace() -> PathBuf {
@@ -70,6 +83,19 @@ pub fn build(progress: &dyn Fn(Progress<'_>)) -> Result<Binaries> {
     let vcsim = VCSIM.build(progress)?;
     let kube = KUBE.build(progress)?;
     Ok(Binaries { kube, vcsim })
+}
+
+/// Builds upstream's manager, which only benches need, and returns where it is.
+pub fn build_peer(progress: &dyn Fn(Progress<'_>)) -> Result<PathBuf> {
+    PEERS.build(progress)
+}
+
+/// The version of upstream's manager, as in its module's `go.mod`.
+pub fn peer_version() -> Result<String> {
+    let path = workspace().join("tests/testbed").join(PEERS.name).join("go.mod");
+    let go_mod = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let version = required_version(&go_mod, "k8s.io/cloud-provider-vsphere");
+    Ok(version.with_context(|| format!("{} names no version of upstream", path.display()))?.to_owned())
 }
 
 impl Module {
@@ -117,7 +143,7 @@ impl Module {
         let mut command = Command::new("go");
         command.current_dir(dir);
         command.args(["build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", &link_flags(go_mod), "-o"]);
-        command.arg(out).arg(".");
+        command.arg(out).arg(self.package);
         // The same binary whatever the developer's settings are.
         command.envs([("CGO_ENABLED", "0"), ("GOFLAGS", "-mod=readonly"), ("GOWORK", "off")]);
         command.env_remove("GOOS").env_remove("GOARCH");
