@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Api;
@@ -65,10 +66,18 @@ pub(super) async fn reconcile<I: Instances>(
     let plan = decide(&node, &answer, &context.options.rules);
     if plan.is_empty() {
         context.ledger.forget(node.name());
-        return Ok(Action::await_change());
+        return Ok(Action::requeue(safety_net()));
     }
     // In a box: thousands of these futures wait for answers at the same time, and few write.
     Ok(Box::pin(carry_out(node, answer, plan, &context)).await)
+}
+
+/// Every change is told of; should one be lost all the same, it is found after this long. It costs
+/// neither vCenter nor the API server anything: both sides are in memory.
+fn safety_net() -> Duration {
+    const PERIOD: Duration = Duration::from_mins(10);
+    // Spread, so that thousands of Nodes are not looked at in the same instant.
+    PERIOD.mul_f64(0.75 + fastrand::f64() / 2.0)
 }
 
 /// The answer, and the Node as it is when it arrives; `None` if it is gone by then.
@@ -98,7 +107,7 @@ async fn carry_out<I: Instances>(
     // Never closed: an error could only mean that there is no limit any more.
     let _permit = context.writers.acquire().await.ok();
     match write(&node, &answer, plan, context).await {
-        Ok(Written::Done) => Action::await_change(),
+        Ok(Written::Done) => Action::requeue(safety_net()),
         Ok(Written::Gone) => {
             context.ledger.forget(node.name());
             Action::await_change()

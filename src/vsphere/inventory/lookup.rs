@@ -128,9 +128,14 @@ impl Lookup {
                 add(&mut hits, FoundBy::InstanceUuid, connection.call(&request).await?);
             }
         }
-        if hits.is_empty() && !query.dns_name.is_empty() {
-            let request = FindAllByDnsName { search_index, dns_name: &query.dns_name };
-            add(&mut hits, FoundBy::DnsName, connection.call(&request).await?);
+        // Guests spell their names as they like (Windows in capitals), and Nodes are in lower case.
+        let capitals = query.dns_name.to_uppercase();
+        let spellings = [query.dns_name.as_str(), capitals.as_str()];
+        for dns_name in spellings.into_iter().filter(|name| !name.is_empty()) {
+            if hits.is_empty() {
+                let request = FindAllByDnsName { search_index, dns_name };
+                add(&mut hits, FoundBy::DnsName, connection.call(&request).await?);
+            }
         }
         if hits.is_empty() {
             for &ip in &query.ips {
