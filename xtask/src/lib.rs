@@ -3,7 +3,7 @@
 //! * [`testbed`]: a real Kubernetes control plane, a simulated vCenter and the product as
 //!   processes of this machine. The integration tests use it too.
 //! * [`demo`]: `cargo xtask demo`, the product at work in a minute.
-//! * [`bench`]: `cargo xtask bench`, the product measured against its peers.
+//! * [`mod@bench`]: `cargo xtask bench`, the product measured against its peers.
 
 pub mod bench;
 pub mod demo;

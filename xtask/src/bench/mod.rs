@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: the product measured against its peers.
 //!
-//! * `nodes`: how fast tainted nodes become ready, and at what price; see [`nodes`].
+//! * `nodes`: how fast tainted nodes become ready, and at what price; see `nodes.rs`.
 //!
 //! All figures are taken from outside of the processes, and in the same way for all of them.
 

@@ -47,7 +47,7 @@ pub(super) struct Options {
     /// How many nodes join the idle cluster
     #[arg(long, default_value_t = 20, value_name = "N")]
     joins: usize,
-    /// Where results.json, table.md and chart.svg go [default: target/bench/nodes-<N>]
+    /// Where results.json, table.md and chart.svg go [default: target/bench/nodes-N]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Measures this manager instead of building ours
