@@ -68,7 +68,10 @@ async fn a_lost_session_is_seen_in_properties_that_cannot_be_read() {
     let read = async || {
         let collector = &MoRef::new("PropertyCollector", "propertyCollector");
         let spec = FilterSpec::of_objects([MoRef::new("Folder", "group-d1")], NAME);
-        let page = session.call(&RetrievePropertiesEx { collector, spec, max_objects: 10, skip_missing: true }).await.unwrap();
+        let page = session
+            .call(&RetrievePropertiesEx { collector, spec, max_objects: 10, skip_missing: true })
+            .await
+            .unwrap();
         page.objects[0].properties[0].1.text.clone()
     };
     assert_eq!(read().await, "Datacenters");
