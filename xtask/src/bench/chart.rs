@@ -21,18 +21,23 @@ const BAR: f64 = 16.0;
 const LINE: f64 = 23.0;
 const TITLE: f64 = 30.0;
 const GAP: f64 = 18.0;
+/// The numbers below a logarithmic scale.
+const MARKS: f64 = 14.0;
 
 /// How long a bar is for its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Scale {
-    Linear,
-    /// Each step to the right is ten times as much.
-    Logarithmic,
+    /// From nothing to this.
+    Linear(f64),
+    /// From one power of ten to another number, both as logarithms: each step to the right is ten
+    /// times as much.
+    Logarithmic(f64, f64),
 }
 
 struct Panel {
     title: String,
-    scale: Scale,
+    /// The unit of the marks on a logarithmic scale; the others have none.
+    marks: Option<&'static str>,
     show: fn(f64) -> String,
     bars: Vec<(Contestant, f64)>,
 }
@@ -63,13 +68,13 @@ fn panels(results: &Results) -> Vec<Panel> {
     vec![
         Panel {
             title: format!("Until the last of {nodes} new nodes is ready (logarithmic)"),
-            scale: Scale::Logarithmic,
+            marks: Some(" s"),
             show: seconds,
             bars: bars(|measured| measured.median(|run| run.last_s)),
         },
         Panel {
             title: "vCenter requests for that, pages of the inventory apart (logarithmic)".to_owned(),
-            scale: Scale::Logarithmic,
+            marks: Some(""),
             show: count,
             // The floor does not ask.
             bars: bars(|measured| {
@@ -78,13 +83,13 @@ fn panels(results: &Results) -> Vec<Panel> {
         },
         Panel {
             title: "Peak memory".to_owned(),
-            scale: Scale::Linear,
+            marks: None,
             show: megabytes,
             bars: bars(|measured| measured.median(|run| number(run.peak_rss))),
         },
         Panel {
             title: "One node joins the idle cluster".to_owned(),
-            scale: Scale::Linear,
+            marks: None,
             show: milliseconds,
             bars: bars(|measured| median(&measured.joins_ms)),
         },
@@ -95,10 +100,16 @@ impl Panel {
     /// Draws from `top` on, and returns where it ends.
     fn draw(&self, out: &mut String, top: f64) -> f64 {
         text(out, LEFT, top + 14.0, "start", true, &self.title);
-        let values: Vec<f64> = self.bars.iter().map(|(_, value)| *value).collect();
+        let scale = self.scale();
+        let lines = u32::try_from(self.bars.len()).unwrap_or(u32::MAX);
+        let mut bottom = top + TITLE + f64::from(lines) * LINE;
+        if let (Some(unit), Scale::Logarithmic(begin, end)) = (self.marks, scale) {
+            draw_marks(out, (begin, end), (top + TITLE - 4.0, bottom), unit);
+            bottom += MARKS;
+        }
         for (at, (contestant, value)) in (0_u32..).zip(&self.bars) {
             let top = top + TITLE + f64::from(at) * LINE;
-            let length = length(self.scale, *value, &values);
+            let length = scale.length(*value);
             let middle = top + BAR * 0.5 + 4.5;
             text(out, LEFT - 10.0, middle, "end", false, contestant.title());
             let colour = colour(*contestant);
@@ -109,26 +120,54 @@ impl Panel {
             );
             text(out, LEFT + length + 8.0, middle, "start", false, &(self.show)(*value));
         }
-        let lines = u32::try_from(self.bars.len()).unwrap_or(u32::MAX);
-        top + TITLE + f64::from(lines) * LINE
+        bottom
+    }
+
+    fn scale(&self) -> Scale {
+        let values = self.bars.iter().map(|(_, value)| *value);
+        if self.marks.is_some() { Scale::logarithmic(values) } else { Scale::linear(values) }
     }
 }
 
-/// The bar's length; on a logarithmic scale it begins at the power of ten below the smallest value.
-fn length(scale: Scale, value: f64, all: &[f64]) -> f64 {
-    let largest = all.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-    let part = match scale {
-        Scale::Linear => value / largest,
-        Scale::Logarithmic => {
-            let smallest = all.iter().copied().fold(largest, f64::min).max(f64::MIN_POSITIVE);
-            let begin = smallest.log10().floor();
-            // Where all are about the same, a whole power of ten is the length.
-            let end = largest.log10().max(begin + 1.0);
-            (value.max(f64::MIN_POSITIVE).log10() - begin) / (end - begin)
-        }
-    };
-    // What is there can be seen.
-    (part * LONGEST).clamp(2.0, LONGEST)
+/// A line at each power of ten, with its number below.
+fn draw_marks(out: &mut String, (begin, end): (f64, f64), (top, bottom): (f64, f64), unit: &str) {
+    let mut power = begin;
+    while power <= end {
+        let x = LEFT + (power - begin) / (end - begin) * LONGEST;
+        let _ = writeln!(
+            out,
+            "<line x1=\"{x:.1}\" y1=\"{top:.1}\" x2=\"{x:.1}\" y2=\"{bottom:.1}\" stroke=\"{TEXT}\" stroke-opacity=\"0.4\"/>"
+        );
+        let value = 10_f64.powf(power);
+        let number = if value < 1.0 { format!("{value}") } else { count(value) };
+        text(out, x, bottom + 12.0, "middle", false, &format!("{number}{unit}"));
+        power += 1.0;
+    }
+}
+
+impl Scale {
+    fn linear(values: impl Iterator<Item = f64>) -> Self {
+        Self::Linear(values.fold(f64::MIN_POSITIVE, f64::max))
+    }
+
+    /// It begins at the power of ten below the smallest value. Where all are about the same, a
+    /// whole power of ten is the length.
+    fn logarithmic(values: impl Iterator<Item = f64>) -> Self {
+        let (smallest, largest) = values.fold((f64::MAX, f64::MIN_POSITIVE), |(smallest, largest), value| {
+            (smallest.min(value.max(f64::MIN_POSITIVE)), largest.max(value))
+        });
+        let begin = smallest.log10().floor();
+        Self::Logarithmic(begin, largest.log10().max(begin + 1.0))
+    }
+
+    fn length(self, value: f64) -> f64 {
+        let part = match self {
+            Self::Linear(largest) => value / largest,
+            Self::Logarithmic(begin, end) => (value.max(f64::MIN_POSITIVE).log10() - begin) / (end - begin),
+        };
+        // What is there can be seen.
+        (part * LONGEST).clamp(2.0, LONGEST)
+    }
 }
 
 fn colour(contestant: Contestant) -> &'static str {
@@ -168,16 +207,17 @@ mod tests {
 
     #[test]
     fn bars_stay_in_the_picture() {
-        for scale in [Scale::Linear, Scale::Logarithmic] {
-            for values in [[5.2, 6.5, 246.0], [0.3, 0.4, 0.5], [15.0, 15.0, 15.0], [1.0, 10.0, 100_000.0]] {
-                let lengths = values.map(|value| length(scale, value, &values));
+        for values in [[5.2, 6.5, 246.0], [0.3, 0.4, 0.5], [15.0, 15.0, 15.0], [1.0, 10.0, 100_000.0]] {
+            for scale in [Scale::linear(values.into_iter()), Scale::logarithmic(values.into_iter())] {
+                let lengths = values.map(|value| scale.length(value));
                 assert!(lengths.iter().all(|length| (2.0..=LONGEST).contains(length)), "{lengths:?}");
                 assert!(lengths.is_sorted(), "{scale:?} {lengths:?}");
             }
         }
         // On a scale from 1 to 100, 10 is half the way.
-        assert!((length(Scale::Logarithmic, 10.0, &[1.0, 10.0, 100.0]) - LONGEST / 2.0).abs() < 0.1);
-        assert!((length(Scale::Linear, 1.0, &[1.0, 2.0]) - LONGEST / 2.0).abs() < 0.1);
+        let logarithmic = Scale::logarithmic([1.0, 10.0, 100.0].into_iter());
+        assert!((logarithmic.length(10.0) - LONGEST / 2.0).abs() < 0.1);
+        assert!((Scale::linear([1.0, 2.0].into_iter()).length(1.0) - LONGEST / 2.0).abs() < 0.1);
     }
 
     #[test]

@@ -34,9 +34,7 @@ const ROWS: [(&str, Figure); 12] = [
         measured.final_peak_rss.map(|bytes| megabytes(number(bytes)))
     }),
     ("CPU time of the start", |measured| over_runs(measured, |run| run.cpu_s).map(seconds)),
-    ("vCenter requests a minute, steady state", |measured| {
-        measured.steady.as_ref().map(|steady| count_or_tenths(steady.per_minute()))
-    }),
+    ("vCenter requests a minute, steady state", per_minute),
     ("a node joins the idle cluster, median", |measured| median(&measured.joins_ms).map(milliseconds)),
     ("… the slowest", |measured| max(&measured.joins_ms).map(milliseconds)),
     ("a changed guest address on the Node", change),
@@ -126,6 +124,13 @@ fn notes(results: &Results, contestants: &[(Contestant, &Measured)]) -> Vec<Stri
     }
     let lines: Vec<String> = notes.into_iter().map(|note| format!("* {note}")).collect();
     if lines.is_empty() { lines } else { std::iter::once(String::new()).chain(lines).collect() }
+}
+
+/// Nothing for a manager that goes on rounds if none fits into the time it was watched.
+fn per_minute(measured: &Measured) -> Option<String> {
+    let steady = measured.steady.as_ref()?;
+    let by_rounds = measured.slow_change.is_some();
+    (!by_rounds || steady.seconds >= ROUND).then(|| count_or_tenths(steady.per_minute()))
 }
 
 fn change(measured: &Measured) -> Option<String> {
@@ -218,6 +223,16 @@ mod tests {
         let columns = |line: &&&str| line.starts_with('|');
         let table_of_figures = lines.iter().skip(2).take_while(columns);
         assert!(table_of_figures.map(|line| line.matches('|').count()).all(|count| count == 6), "{table}");
+    }
+
+    #[test]
+    fn less_than_a_round_says_nothing() {
+        let mut results = results();
+        let tuned = results.contestants.get_mut(&Contestant::Tuned).unwrap();
+        tuned.steady.as_mut().unwrap().seconds = 10.0;
+        let table = render(&results);
+        assert!(table.contains("steady state | 1.0 | – | 5,200 |"), "{table}");
+        assert!(table.contains("watched for 10 s, which is less than a round."), "{table}");
     }
 
     #[test]

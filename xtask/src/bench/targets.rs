@@ -59,7 +59,7 @@ pub(super) fn of(results: &Results) -> Vec<Target> {
     let memory = MEMORY.into_iter().find(|(nodes, _)| results.setup.nodes <= *nodes);
     targets.extend(memory.map(|(nodes, limit)| {
         at_most(
-            format!("at most {limit} MB of memory at {nodes} nodes, in every run"),
+            format!("at most {limit} MB of memory up to {nodes} nodes, in every run"),
             ours.and_then(Measured::peak_rss).map(|bytes| bytes / 1e6),
             limit,
             |megabytes| format!("{megabytes:.1} MB"),
