@@ -35,6 +35,7 @@ async fn machines_are_found_by_all_that_is_known_of_them() {
             },
             vm(twin, "twin-1"),
             vm(twin, "twin-2"),
+            VmSpec { host_name: Some("WIN-1".into()), ..VmSpec::named("w") },
         ])
         .await
         .unwrap();
@@ -47,6 +48,7 @@ async fn machines_are_found_by_all_that_is_known_of_them() {
         (provider(swapped(&vms[1].uuid)), &[1], FoundBy::ProviderId),
         (provider(uuid(&vms[1].instance_uuid)), &[1], FoundBy::InstanceUuid),
         (by_name("named.example"), &[2], FoundBy::DnsName),
+        (by_name("win-1"), &[6], FoundBy::DnsName),
         (by_ip("10.9.9.9"), &[3], FoundBy::Ip),
         (system(uuid(twin)), &[4, 5], FoundBy::SystemUuid),
         // The uuid counts, though another machine has the name.
