@@ -54,7 +54,7 @@ func (c *Collector) CreateFilter(ctx *simulator.Context, r *types.CreateFilter) 
 		Self: types.ManagedObjectReference{Type: "GuestWindowsRegistryManager"},
 	})
 	c.mu.Lock()
-	c.want.add(&r.Spec)
+	c.want.add(&r.Spec, ctx.Session.Get)
 	c.wires = append(c.wires, wire)
 	c.mu.Unlock()
 	r.Spec.ObjectSet = slices.Insert(r.Spec.ObjectSet, 0, types.ObjectSpec{

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/vmware/govmomi/simulator"
@@ -13,9 +14,12 @@ type interest struct {
 	kinds    map[string]bool
 	objects  map[types.ManagedObjectReference]bool
 	entities bool // some filter traverses, so any managed entity may matter
+	open     bool // some filter selects more than named objects and members of lists
+	lists    []*simulator.ListView
 }
 
-func (i *interest) add(spec *types.PropertyFilterSpec) {
+// add notes what a filter selects; get finds the views it names.
+func (i *interest) add(spec *types.PropertyFilterSpec, get func(types.ManagedObjectReference) mo.Reference) {
 	if i.kinds == nil {
 		i.kinds = make(map[string]bool)
 		i.objects = make(map[types.ManagedObjectReference]bool)
@@ -26,11 +30,28 @@ func (i *interest) add(spec *types.PropertyFilterSpec) {
 	for _, o := range spec.ObjectSet {
 		i.objects[o.Obj] = true
 		i.entities = i.entities || len(o.SelectSet) > 0
+		if list, ok := get(o.Obj).(*simulator.ListView); ok {
+			i.lists = append(i.lists, list)
+		} else if len(o.SelectSet) > 0 {
+			i.open = true
+		}
 	}
+	i.open = i.open || deep(spec)
 }
 
+// in tells whether a change of an object may concern a filter. It must not say
+// so without need: a poll that looks at a change and finds nothing to report
+// stays behind the gate until it ends.
 func (i *interest) in(ref types.ManagedObjectReference) bool {
-	return i.kinds[ref.Type] || i.objects[ref] || i.entities && entityKinds[ref.Type]
+	if i.objects[ref] {
+		return true
+	}
+	if !i.open {
+		return slices.ContainsFunc(i.lists, func(list *simulator.ListView) bool {
+			return slices.Contains(list.View, ref)
+		})
+	}
+	return i.kinds[ref.Type] || i.entities && entityKinds[ref.Type]
 }
 
 var entityKinds = map[string]bool{
