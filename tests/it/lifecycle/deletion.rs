@@ -109,6 +109,9 @@ async fn a_machine_that_was_made_anew_under_the_same_name_does_not_save_the_old_
     let anew = vcsim.create(&[successor("again-0")]).await.unwrap();
     cluster.set_ready("again-0", false).await;
     cluster.deleted("again-0", SOON).await;
+    // What was remembered is still the old machine.
+    let message = cluster.event("again-0", "DeletingNode").await;
+    assert!(message.contains(&vms[0].moref) && !message.contains(&anew[0].moref), "{message}");
 
     initialise(&cluster, &anew).await;
     tokio::time::sleep(CONFIRM * 2).await;
