@@ -10,7 +10,7 @@ use crate::support::{Cluster, Config, SOON, names, specs};
 /// How long after a proof the managers of these tests look again before they delete.
 pub(super) const CONFIRM: Duration = Duration::from_secs(1);
 /// Longer than a deletion takes that is going to happen.
-pub(super) const LONG: Duration = Duration::from_secs(4);
+pub(super) const LONG: Duration = Duration::from_secs(3);
 /// What is remembered of a node's machine.
 pub(super) const MACHINE: &str = "vsphere-cloud.io/machine";
 /// What an administrator says to confirm a deletion.

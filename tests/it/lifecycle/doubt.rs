@@ -12,7 +12,7 @@ async fn a_machine_that_was_registered_anew_is_the_same_machine() {
     let cluster = Cluster::get().await;
     let vcsim = vcenter("vc0").await;
     let vms = vcsim.create_vms("moved-", 2).await.unwrap();
-    let _manager = hasty_with(&cluster, &Config::of(&[&vcsim]), &["--deletion-confirm-after=3s"]);
+    let _manager = hasty_with(&cluster, &Config::of(&[&vcsim]), &["--deletion-confirm-after=2500ms"]);
     initialise(&cluster, &vms).await;
     // One is ready all the time, of the other nothing is heard.
     cluster.set_ready("moved-0", false).await;
@@ -167,7 +167,7 @@ async fn answers_that_are_no_answers_prove_nothing() {
     }
     for (method, kind) in cases {
         let rule = vcsim.add_fault(&Fault::new(method, kind.clone())).await.unwrap();
-        tokio::time::sleep(CONFIRM * 2).await;
+        tokio::time::sleep(CONFIRM * 3 / 2).await;
         vcsim.remove_fault(&rule).await.unwrap();
         for name in names(&vms) {
             assert!(cluster.has(name).await, "{method} {kind:?}: {name}");

@@ -1,7 +1,7 @@
 //! Where the tags are, and which of them counts.
 
 use k8s_openapi::api::core::v1::Node;
-use xtask::testbed::{Object, VmSpec};
+use xtask::testbed::{Object, Vcsim, VcsimOptions, VmSpec};
 
 use super::common::{DATACENTER, REGION, ZONE, attentive, config, on_host, place, vcenter};
 use crate::support::{Cluster, QUIET, SOON, is_tainted, names, specs};
@@ -31,7 +31,9 @@ async fn the_nearest_of_host_cluster_and_datacenter_tells_zone_and_region_in_bot
 #[tokio::test]
 async fn where_host_cluster_and_datacenter_tell_nothing_the_pool_does_and_then_machine_and_folders() {
     let cluster = Cluster::get().await;
-    let (pools, folders) = (vcenter("pools").await, vcenter("folders").await);
+    // One cluster: all their pools have the same name.
+    let one = VcsimOptions { seed: "pools".into(), ..VcsimOptions::default() };
+    let (pools, folders) = (Vcsim::start(one).await.unwrap(), vcenter("folders").await);
     let pool = Object::Named("ResourcePool", "Resources");
     pools.tag(REGION, "of-pool", pool).await.unwrap();
     pools.tag(ZONE, "of-pool", pool).await.unwrap();
