@@ -16,7 +16,7 @@ use crate::config::{self, Config, Labels, Severity};
 use crate::controllers;
 use crate::controllers::node::{self, parse_node_labels};
 use crate::provider::{VcenterHandle, VsphereInstances};
-use crate::vsphere::inventory::{Inventory, ZoneCategories};
+use crate::vsphere::inventory::{Inventory, ZoneCategories, ZoneOptions};
 
 /// How long the logouts may take together: a vCenter that is away must not hold up the process.
 const LOGOUT_PATIENCE: Duration = Duration::from_secs(3);
@@ -43,6 +43,10 @@ pub(super) struct Args {
     /// Keep a node tainted until its zone and region are known, instead of initialising it without.
     #[arg(long)]
     strict_zones: bool,
+
+    /// How often the tags for zones and regions are read again: vCenter does not tell of their changes.
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = lifecycle::duration)]
+    tag_refresh_period: Duration,
 
     /// The most nodes that are worked on at the same time; no limit unless given.
     #[arg(long, value_name = "N")]
@@ -101,7 +105,7 @@ async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     // Before anything is begun that has to be ended in order, such as a login.
     let stop = stop_signal()?.shared();
     let client = kube_client(&args).await?;
-    let zones = zone_categories(&config.labels);
+    let zones = zone_options(&config.labels, args.tag_refresh_period);
     let mut vcenters = Vec::new();
     for vcenter in &config.vcenters {
         let feed = credentials::feed(vcenter, &client);
@@ -137,8 +141,9 @@ async fn run(args: Args, config: Config) -> anyhow::Result<()> {
 }
 
 /// Zones need both categories, as upstream has it; the configuration warns of one alone.
-fn zone_categories(labels: &Labels) -> Option<ZoneCategories> {
-    Some(ZoneCategories { region: labels.region.clone()?, zone: labels.zone.clone()? })
+fn zone_options(labels: &Labels, refresh_period: Duration) -> Option<ZoneOptions> {
+    let categories = ZoneCategories { region: labels.region.clone()?, zone: labels.zone.clone()? };
+    Some(ZoneOptions { categories, refresh_period })
 }
 
 async fn kube_client(args: &Args) -> anyhow::Result<kube::Client> {

@@ -60,7 +60,7 @@ impl Flags {
 }
 
 /// A duration as Go writes it: `90s`, `1m30s`, `2h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     text.parse::<SignedDuration>()
         .ok()
         .and_then(|duration| Duration::try_from(duration).ok())

@@ -386,12 +386,14 @@ pub(super) fn query(node: &NodeIdentity) -> Result<Query, InstanceError> {
             return Err(InstanceError::NotOurs(error.to_string()));
         }
     };
+    // A providerID is for ever: a machine that only has the name is the successor of the one it names.
+    let is_known = provider_uuid.is_some();
     Ok(Query {
         provider_uuid,
         instance_uuid: None,
         system_uuid: node.system_uuid.as_deref().and_then(parse_uuid),
-        dns_name: node.name.clone(),
-        ips: node.provided_ips.clone(),
+        dns_name: if is_known { String::new() } else { node.name.clone() },
+        ips: if is_known { Vec::new() } else { node.provided_ips.clone() },
     })
 }
 
@@ -454,7 +456,9 @@ fn not_found(shared: &Shared, search: &Search) -> String {
     for uuid in uuids {
         what.push(format!("uuid {uuid} (either byte order)"));
     }
-    what.push(format!("guest host name {:?}", query.dns_name));
+    if !query.dns_name.is_empty() {
+        what.push(format!("guest host name {:?}", query.dns_name));
+    }
     for ip in &query.ips {
         what.push(format!("address {ip}"));
     }

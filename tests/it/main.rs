@@ -5,5 +5,7 @@
 
 mod architecture;
 mod client;
+mod lifecycle;
 mod nodes;
 mod support;
+mod zones;

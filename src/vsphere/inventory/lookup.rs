@@ -32,7 +32,7 @@ pub struct Query {
     pub system_uuid: Option<Uuid>,
     /// The machine's instance uuid, as it was when it was last seen.
     pub instance_uuid: Option<Uuid>,
-    /// The node's name; used only when no uuid leads anywhere.
+    /// The node's name, or nothing; used only when no uuid leads anywhere.
     pub dns_name: String,
     /// The node's addresses; used only when the name leads nowhere either.
     pub ips: Vec<IpAddr>,

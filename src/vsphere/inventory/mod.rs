@@ -25,7 +25,7 @@ pub use lookup::{FoundBy, Hit, Query};
 pub use sighting::{Sighting, Suspect};
 pub use store::{Scope, Store, ZoneFacts};
 pub use vm::{ConnectionState, GuestNic, PowerState, Vm};
-pub use zone::{ZoneCategories, ZoneTags};
+pub use zone::{ZoneCategories, ZoneOptions, ZoneTags};
 
 use super::{CredentialFeed, Endpoint, Error, MoRef, Session, Tags};
 use crate::config::Vcenter;
@@ -82,12 +82,13 @@ impl Inventory {
     /// With `zones`, the tags of the objects above the machines are read as well.
     pub fn start(
         vcenter: &Vcenter,
-        zones: Option<ZoneCategories>,
+        zones: Option<ZoneOptions>,
         credentials: CredentialFeed,
     ) -> Result<Self, Error> {
         let session = Session::new(vcenter, credentials)?;
         let store = Arc::new(Store::default());
-        store.set_categories(zones);
+        let tags_period = zones.as_ref().map(|zones| zones.refresh_period).unwrap_or_default();
+        store.set_categories(zones.map(|zones| zones.categories));
         let tags = Arc::new(tokio::sync::Mutex::new(Tags::new(session.clone())));
         let (commands, inbox) = mpsc::unbounded_channel();
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
@@ -102,7 +103,8 @@ impl Inventory {
             health: health_seen,
         };
         let datacenters = vcenter.datacenters.clone();
-        tokio::spawn(task::Task::new(session, datacenters, store, tags, inbox, changes, health).run());
+        let tagging = task::Tagging { service: tags, period: tags_period };
+        tokio::spawn(task::Task::new(session, datacenters, store, tagging, inbox, changes, health).run());
         Ok(this)
     }
 

@@ -35,9 +35,6 @@ const CONFIGURATION_PAUSE: Duration = Duration::from_secs(30);
 /// How long the watch waits for the first machines; a cluster has nodes at once or has none.
 const FIRST_JOIN_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How often tags are read again; nothing tells of their changes.
-const TAGS_PERIOD: Duration = Duration::from_mins(1);
-
 /// After a failure, tags are read again sooner.
 const TAGS_RETRY: Duration = Duration::from_secs(5);
 
@@ -57,7 +54,7 @@ pub(super) struct Task {
     session: Session,
     datacenters: Vec<String>,
     store: Arc<Store>,
-    tags: Arc<tokio::sync::Mutex<Tags>>,
+    tagging: Tagging,
     inbox: mpsc::UnboundedReceiver<Command>,
     changes: broadcast::Sender<Change>,
     health: channel::Sender<Health>,
@@ -71,6 +68,12 @@ pub(super) struct Task {
     members: Mutex<HashSet<MoRef>>,
 }
 
+/// Where tags are read, and how often.
+pub(super) struct Tagging {
+    pub(super) service: Arc<tokio::sync::Mutex<Tags>>,
+    pub(super) period: Duration,
+}
+
 /// Why the task ends.
 struct Abandoned;
 
@@ -79,7 +82,7 @@ impl Task {
         session: Session,
         datacenters: Vec<String>,
         store: Arc<Store>,
-        tags: Arc<tokio::sync::Mutex<Tags>>,
+        tagging: Tagging,
         inbox: mpsc::UnboundedReceiver<Command>,
         changes: broadcast::Sender<Change>,
         health: channel::Sender<Health>,
@@ -89,7 +92,7 @@ impl Task {
             session,
             datacenters,
             store,
-            tags,
+            tagging,
             inbox,
             changes,
             health,
@@ -262,7 +265,7 @@ impl Task {
         moved: &Notify,
     ) -> Result<(), Error> {
         let (store, lookup, members) = (&*self.store, &self.lookup, &self.members);
-        let (tags, changes, arrivals_wanted) = (&*self.tags, &self.changes, &self.arrivals_wanted);
+        let (tagging, changes, arrivals_wanted) = (&self.tagging, &self.changes, &self.arrivals_wanted);
         let (learning, tags_missed) = Default::default();
         let worker = Worker {
             connection,
@@ -270,7 +273,7 @@ impl Task {
             store,
             lookup,
             members,
-            tags,
+            tagging,
             learning,
             tags_missed,
             changes,
@@ -318,7 +321,7 @@ struct Worker<'a> {
     store: &'a Store,
     lookup: &'a Lookup,
     members: &'a Mutex<HashSet<MoRef>>,
-    tags: &'a tokio::sync::Mutex<Tags>,
+    tagging: &'a Tagging,
     /// Held while the objects above machines are asked for.
     learning: tokio::sync::Mutex<()>,
     /// Tags should have been read and were not.
@@ -429,7 +432,7 @@ impl Worker<'_> {
     /// What goes on by itself; returns only with an error of the session.
     async fn housekeeping(&self, moved: &Notify) -> Error {
         self.watch.synced().await;
-        let mut next_tags = Instant::now() + TAGS_PERIOD;
+        let mut next_tags = Instant::now() + self.tagging.period;
         loop {
             tokio::select! {
                 () = self.tags_missed.notified() => next_tags = next_tags.min(Instant::now() + TAGS_RETRY),
@@ -442,7 +445,7 @@ impl Worker<'_> {
                 }
                 () = tokio::time::sleep_until(next_tags), if self.store.wants_zones() => {
                     let read = self.refresh_tags().await;
-                    next_tags = Instant::now() + if read { TAGS_PERIOD } else { TAGS_RETRY };
+                    next_tags = Instant::now() + if read { self.tagging.period } else { TAGS_RETRY.min(self.tagging.period) };
                 }
             }
         }
@@ -451,7 +454,7 @@ impl Worker<'_> {
     /// Reads the tags of all objects that matter; a REST service that fails costs nobody the rest.
     async fn refresh_tags(&self) -> bool {
         let read = async {
-            let mut tags = self.tags.lock().await;
+            let mut tags = self.tagging.service.lock().await;
             let asked = self.store.tag_objects();
             let mut moved = self.take_tags(&mut tags, asked.clone()).await?;
             let known: HashSet<MoRef> = asked.into_iter().collect();

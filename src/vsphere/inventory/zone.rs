@@ -1,6 +1,7 @@
 //! Where a machine is, told by the tags on the objects above it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::vsphere::MoRef;
 use crate::vsphere::tags::Tag;
@@ -12,6 +13,15 @@ pub struct ZoneCategories {
     pub region: String,
     /// The category whose tags are zones.
     pub zone: String,
+}
+
+/// What is read to know where machines are, and how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneOptions {
+    /// The tag categories.
+    pub categories: ZoneCategories,
+    /// The pause between two readings of the tags: nothing tells of their changes.
+    pub refresh_period: Duration,
 }
 
 /// What the tags say.

@@ -145,12 +145,61 @@ impl Cluster {
 
     /// Waits until a node is as it should be, and returns it.
     pub(crate) async fn node_when(&self, what: &str, name: &str, wanted: impl Fn(&Node) -> bool) -> Node {
-        let found = eventually(what, SOON, async || {
+        self.node_within(SOON, what, name, wanted).await
+    }
+
+    /// The same, for what takes another time.
+    pub(crate) async fn node_within(
+        &self,
+        deadline: Duration,
+        what: &str,
+        name: &str,
+        wanted: impl Fn(&Node) -> bool,
+    ) -> Node {
+        let found = eventually(what, deadline, async || {
             let node = self.nodes().get(name).await?;
             anyhow::ensure!(wanted(&node), "{}", json!({"spec": node.spec, "labels": node.metadata.labels}));
             Ok(node)
         });
         found.await.unwrap()
+    }
+
+    /// Waits until there is no node of this name.
+    pub(crate) async fn deleted(&self, name: &str, deadline: Duration) {
+        let what = format!("node {name} is deleted");
+        let gone = eventually(&what, deadline, async || {
+            if self.nodes().get_opt(name).await?.is_none() {
+                return Ok(());
+            }
+            let events: Vec<String> = self.events(name).await.iter().map(say).collect();
+            anyhow::bail!("it is there: {events:?}")
+        });
+        gone.await.unwrap();
+    }
+
+    /// Whether there is a node of this name.
+    pub(crate) async fn has(&self, name: &str) -> bool {
+        self.nodes().get_opt(name).await.unwrap().is_some()
+    }
+
+    /// Says that a node is ready, as its kubelet does, or that nothing is heard of it, as the node
+    /// controller does.
+    pub(crate) async fn set_ready(&self, name: &str, ready: bool) {
+        let status = if ready { "True" } else { "Unknown" };
+        let condition = json!({"type": "Ready", "status": status, "reason": "Test"});
+        self.patch_status(name, json!({"conditions": [condition]})).await;
+    }
+
+    /// Changes a node's status, as its kubelet does.
+    pub(crate) async fn patch_status(&self, name: &str, status: Value) {
+        let patch = Patch::Strategic(json!({"status": status}));
+        self.nodes().patch_status(name, &PatchParams::default(), &patch).await.unwrap();
+    }
+
+    /// Sets an annotation of a node, or removes it.
+    pub(crate) async fn annotate(&self, name: &str, key: &str, value: Option<&str>) {
+        let patch = Patch::Merge(json!({"metadata": {"annotations": {key: value}}}));
+        self.nodes().patch(name, &PatchParams::default(), &patch).await.unwrap();
     }
 
     /// The events of a node.

@@ -59,6 +59,8 @@ pub(crate) struct Config {
     vcenters: Vec<Vcenter>,
     /// Keys of the section about nodes, in YAML's spelling.
     nodes: Vec<(String, String)>,
+    /// Tag categories: of regions, of zones.
+    labels: Option<(String, String)>,
 }
 
 impl Config {
@@ -68,12 +70,18 @@ impl Config {
     }
 
     pub(crate) fn with(vcenters: impl IntoIterator<Item = Vcenter>) -> Self {
-        Self { vcenters: vcenters.into_iter().collect(), nodes: Vec::new() }
+        Self { vcenters: vcenters.into_iter().collect(), nodes: Vec::new(), labels: None }
     }
 
     /// Adds a key about the addresses of nodes, such as `internalNetworkSubnetCidr`.
     pub(crate) fn nodes(mut self, key: &str, value: &str) -> Self {
         self.nodes.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Has zones told by tags of these categories.
+    pub(crate) fn labels(mut self, region: &str, zone: &str) -> Self {
+        self.labels = Some((region.to_owned(), zone.to_owned()));
         self
     }
 
@@ -103,6 +111,9 @@ impl Config {
             lines.push("nodes:".to_owned());
             lines.extend(self.nodes.iter().map(|(key, value)| format!("  {key}: {value:?}")));
         }
+        if let Some((region, zone)) = &self.labels {
+            lines.push(format!("labels:\n  region: {region:?}\n  zone: {zone:?}"));
+        }
         lines.join("\n") + "\n"
     }
 
@@ -128,7 +139,7 @@ impl Config {
                 set("datacenters", &vcenter.datacenters.join(","));
             }
         }
-        assert!(self.nodes.is_empty(), "nobody needed this so far");
+        assert!(self.nodes.is_empty() && self.labels.is_none(), "nobody needed this so far");
         lines.join("\n") + "\n"
     }
 }
