@@ -152,21 +152,24 @@ impl<'a> Stage<'a> {
         Ok(node)
     }
 
-    /// Waits for an Event of a Node; its message.
-    pub(super) async fn event(&mut self, name: &str, reason: &str, since: Instant) -> Result<String> {
+    /// Waits for an Event of a Node: its message, and after what time it was there.
+    pub(super) async fn event(
+        &mut self,
+        name: &str,
+        reason: &str,
+        since: Instant,
+    ) -> Result<(String, Duration)> {
         let events = self.events.clone();
         let of_node =
             ListParams::default().fields(&format!("involvedObject.kind=Node,involvedObject.name={name}"));
         let expected = format!("the Event {reason} of {name}");
-        let (message, _) = self
-            .wait(&expected, since, async || {
-                let events = events.list(&of_node).await.map_err(|error| error.to_string())?;
-                let reasons: Vec<&str> = events.iter().filter_map(|event| event.reason.as_deref()).collect();
-                let found = events.iter().find(|event| event.reason.as_deref() == Some(reason));
-                found.and_then(|event| event.message.clone()).ok_or_else(|| format!("only {reasons:?}"))
-            })
-            .await?;
-        Ok(message)
+        self.wait(&expected, since, async || {
+            let events = events.list(&of_node).await.map_err(|error| error.to_string())?;
+            let reasons: Vec<&str> = events.iter().filter_map(|event| event.reason.as_deref()).collect();
+            let found = events.iter().find(|event| event.reason.as_deref() == Some(reason));
+            found.and_then(|event| event.message.clone()).ok_or_else(|| format!("only {reasons:?}"))
+        })
+        .await
     }
 
     /// Writes the Ready condition, in place of kube-controller-manager and the kubelet.

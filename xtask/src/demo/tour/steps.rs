@@ -42,7 +42,7 @@ pub(super) async fn walk(stage: &mut Stage<'_>, fleet: &Fleet) -> Result<(String
 
 async fn address(stage: &mut Stage<'_>, node: &str, vm: &str) -> Result<()> {
     let ip = "10.99.0.1";
-    stage.step(format!("The guest of {vm} gets another address, {ip}"));
+    stage.step(format!("{vm}'s guest gets the address {ip}"));
     readdress(stage, node, vm, ip).await
 }
 
@@ -50,7 +50,7 @@ async fn readdress(stage: &mut Stage<'_>, node: &str, vm: &str, ip: &str) -> Res
     let nic = Nic { addresses: vec![ip.to_owned()], ..Nic::default() };
     let since = Instant::now();
     stage.vcsim.patch_vm(vm, &VmSpec { nics: Some(vec![nic]), ..VmSpec::default() }).await?;
-    let expected = format!("{node}: status.addresses has {ip}");
+    let expected = format!("{node}: status.addresses is {ip}");
     let wanted = |node: &_| {
         let now = addresses(node);
         if now == [ip] { Ok(()) } else { Err(format!("addresses {now:?}")) }
@@ -60,7 +60,7 @@ async fn readdress(stage: &mut Stage<'_>, node: &str, vm: &str, ip: &str) -> Res
 
 async fn power(stage: &mut Stage<'_>, member: &Member) -> Result<()> {
     let (node, vm) = (&member.node, &member.vm.name);
-    stage.step(format!("{vm} is powered off, and {node} is NotReady"));
+    stage.step(format!("{vm} is powered off, {node} is NotReady"));
     stage.vcsim.power(vm, Power::PoweredOff).await?;
     let since = stage.set_ready(node, false).await?;
     let expected = format!("{node}: taint shutdown");
@@ -69,7 +69,7 @@ async fn power(stage: &mut Stage<'_>, member: &Member) -> Result<()> {
     };
     stage.node_shows(&expected, node, since, wanted).await?;
 
-    stage.then(format!("{vm} is powered on, and {node} is Ready"));
+    stage.then(format!("{vm} is powered on, {node} is Ready"));
     stage.vcsim.power(vm, Power::PoweredOn).await?;
     let since = stage.set_ready(node, true).await?;
     let expected = format!("{node}: the taint is gone");
@@ -81,7 +81,7 @@ async fn power(stage: &mut Stage<'_>, member: &Member) -> Result<()> {
 
 async fn vmotion(stage: &mut Stage<'_>, member: &Member, host: &str) -> Result<()> {
     let (name, vm) = (&member.node, &member.vm.name);
-    stage.step(format!("vMotion moves {vm} to {host}, in another zone"));
+    stage.step(format!("vMotion: {vm} to {host} (another zone)"));
     let before = stage.nodes.get(name).await?;
     let since = Instant::now();
     stage.vcsim.relocate(vm, host).await?;
@@ -92,14 +92,14 @@ async fn vmotion(stage: &mut Stage<'_>, member: &Member, host: &str) -> Result<(
         return stage.fail(&format!("{name} was written to, although nothing of it has changed"));
     }
     let zone = after.labels().get(ZONE).cloned().unwrap_or_default();
-    stage.note(format!("{name}: nothing is written, label zone={zone} stays"), took);
+    stage.note(format!("{name}: nothing written, zone={zone} stays"), took);
     Ok(())
 }
 
 async fn folder(stage: &mut Stage<'_>, member: &Member) -> Result<()> {
     let (name, vm, folder) = (&member.node, &member.vm.name, "workers");
     let before = recorded_folder(&stage.nodes.get(name).await?);
-    stage.then(format!("{vm} is moved to another folder, {folder}"));
+    stage.then(format!("{vm} is moved to the folder {folder}"));
     let since = Instant::now();
     stage.vcsim.move_to(vm, folder, None).await?;
     let expected = format!("{name}: the record of its VM follows");
@@ -109,16 +109,16 @@ async fn folder(stage: &mut Stage<'_>, member: &Member) -> Result<()> {
     };
     let node = stage.node_shows(&expected, name, since, wanted).await?;
     let (from, to) = (before.unwrap_or_default(), recorded_folder(&node).unwrap_or_default());
-    stage.say(&format!("folder {from} became {to}; a VM that is looked for there is not missed elsewhere"));
+    stage.say(&format!("folder {from} → {to}; the proof of a deletion rests on it"));
     Ok(())
 }
 
 async fn destroy(stage: &mut Stage<'_>, member: &Member) -> Result<()> {
     let (name, vm) = (&member.node, &member.vm.name);
-    stage.step(format!("{vm} is destroyed, and {name} is NotReady"));
+    stage.step(format!("{vm} is destroyed, {name} is NotReady"));
     stage.vcsim.delete_vm(vm).await?;
     let since = stage.set_ready(name, false).await?;
-    let expected = format!("{name}: proof, confirmation after {}, deleted", span(CONFIRM_AFTER));
+    let expected = format!("{name}: proved, confirmed after {} s, gone", CONFIRM_AFTER.as_secs());
     let nodes = stage.nodes.clone();
     let ((), took) = stage
         .wait(&expected, since, async || match nodes.get_opt(name).await {
@@ -131,13 +131,13 @@ async fn destroy(stage: &mut Stage<'_>, member: &Member) -> Result<()> {
         return stage.fail(&format!("{name} was deleted after {} already, unconfirmed", span(took)));
     }
     stage.note(expected, took);
-    let event = stage.event(name, "DeletingNode", since).await?;
+    let (event, _) = stage.event(name, "DeletingNode", since).await?;
     stage.say(&format!("Event DeletingNode: {event}"));
     Ok(())
 }
 
 async fn join(stage: &mut Stage<'_>, node: &str, vm: &str) -> Result<()> {
-    stage.step(format!("A new VM, {vm}, starts, and its kubelet registers {node}"));
+    stage.step(format!("{vm} is made, {node} registers"));
     let since = new_node(stage, node, vm, zones::host_of(0)).await?;
     let expected = format!("{node}: initialised, the taint is gone");
     let found = stage.node_shows(&expected, node, since, initialised).await?;
@@ -149,7 +149,7 @@ async fn join(stage: &mut Stage<'_>, node: &str, vm: &str) -> Result<()> {
 
 async fn sessions(stage: &mut Stage<'_>, node: &str, vm: &str) -> Result<()> {
     let ip = "10.99.0.2";
-    stage.step(format!("vCenter ends all sessions, and {vm} gets the address {ip} meanwhile"));
+    stage.step(format!("all sessions end, {vm} gets {ip}"));
     let before = stage.vcsim.requests().await?;
     stage.vcsim.terminate_sessions().await?;
     readdress(stage, node, vm, ip).await?;
@@ -163,12 +163,13 @@ async fn sessions(stage: &mut Stage<'_>, node: &str, vm: &str) -> Result<()> {
 
 async fn wrong_tag(stage: &mut Stage<'_>) -> Result<()> {
     let (node, vm, host) = ("node-tag", "vm-tag", zones::untagged_host());
-    stage.step(format!("A Node joins on host {host}, whose tag {BAD_TAG:?} can be no label"));
+    stage.step(format!("{node} joins; its host's tag is {BAD_TAG:?}"));
     stage.vcsim.tag(zones::ZONE_CATEGORY, BAD_TAG, Object::Named("HostSystem", &host)).await?;
     let since = new_node(stage, node, vm, host).await?;
-    let expected = format!("{node}: initialised without a zone, with an Event");
+    let expected = format!("{node}: initialised without a zone");
     let found = stage.node_shows(&expected, node, since, initialised).await?;
-    let event = stage.event(node, "MissingZone", since).await?;
+    let (event, took) = stage.event(node, "MissingZone", since).await?;
+    stage.note(format!("{node}: an Event says why"), took);
     stage.say(&format!("Event MissingZone: {event}"));
     match found.labels().get(ZONE) {
         Some(zone) => stage.fail(&format!("{node} has the zone {zone}, which nothing says")),
