@@ -49,6 +49,7 @@ pub(super) fn closing(fleet: &Fleet, width: usize) -> Vec<String> {
         Column::new("VM", 5),
         Column { cut_middle: true, ..Column::new("PROVIDER ID", 18) },
         Column::new("ADDRESSES", 11),
+        Column::new("ZONE", 6),
         Column::new("INSTANCE TYPE", 13),
         Column { right: true, ..Column::new("READY IN", 8) },
     ];
@@ -74,6 +75,7 @@ fn row(member: Option<&Member>, hidden: usize) -> Vec<String> {
         member.vm.name.clone(),
         member.provider_id.clone(),
         member.addresses.clone(),
+        member.zone.clone(),
         member.instance_type.clone(),
         took,
     ]
@@ -98,15 +100,14 @@ pub(super) fn numbers(fleet: &Fleet, manager_started: Instant, peak_rss: Option<
 }
 
 /// vCenter's side of it.
-pub(super) fn requests(requests: &Requests, nodes: usize) -> Vec<String> {
+pub(super) fn requests(requests: &Requests, total: &str) -> Vec<String> {
     let columns = [Column::new("VCENTER REQUESTS", 30), Column { right: true, ..Column::new("COUNT", 5) }];
     let mut rows: Vec<Vec<String>> = requests
         .by_method()
         .into_iter()
         .map(|(method, count)| vec![method.to_owned(), count.to_string()])
         .collect();
-    let total = format!("total, for {nodes} nodes");
-    rows.push(vec![total, requests.total.to_string()]);
+    rows.push(vec![total.to_owned(), requests.total.to_string()]);
     render(&columns, &rows, 80)
 }
 
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn requests_end_with_their_sum() {
         let counted = Requests { soap: [("Login".to_owned(), 1)].into(), total: 1, ..Requests::default() };
-        let lines = requests(&counted, 20);
+        let lines = requests(&counted, "total, for 20 nodes");
         assert!(lines[2].starts_with("Login"), "{lines:#?}");
         assert!(lines[3].starts_with("total, for 20 nodes"), "{lines:#?}");
     }

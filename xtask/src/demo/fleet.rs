@@ -7,14 +7,16 @@ use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt;
 
 use super::table::seconds;
+use super::zones;
 use crate::testbed::{NodeSpec, Vm, VmSpec, guest_uuid};
 
-const UNINITIALIZED: &str = "node.cloudprovider.kubernetes.io/uninitialized";
+pub(super) const UNINITIALIZED: &str = "node.cloudprovider.kubernetes.io/uninitialized";
 const INSTANCE_TYPE: &str = "node.kubernetes.io/instance-type";
+pub(super) const ZONE: &str = "topology.kubernetes.io/zone";
 /// How many of the latest events are shown.
 const RECENT: usize = 4;
 /// The usual size of a node's status, in bytes.
-const STATUS: usize = 15_000;
+pub(super) const STATUS: usize = 15_000;
 
 /// All nodes, in the order of their names.
 #[derive(Debug)]
@@ -33,6 +35,7 @@ pub(super) struct Member {
     ready: Option<Instant>,
     pub(super) provider_id: String,
     pub(super) addresses: String,
+    pub(super) zone: String,
     pub(super) instance_type: String,
 }
 
@@ -41,8 +44,11 @@ pub(super) fn vm_specs(count: usize) -> Vec<VmSpec> {
     let digits = count.saturating_sub(1).to_string().len().max(2);
     let name = |number| format!("node-{number:0digits$}");
     // Another name than the node's: it is not by name that they find each other.
-    let spec =
-        |number| VmSpec { host_name: Some(name(number)), ..VmSpec::named(format!("vm-{number:0digits$}")) };
+    let spec = |number| VmSpec {
+        host_name: Some(name(number)),
+        host: Some(zones::host_of(number)),
+        ..VmSpec::named(format!("vm-{number:0digits$}"))
+    };
     (0..count).map(spec).collect()
 }
 
@@ -125,6 +131,7 @@ impl Member {
             ready: None,
             provider_id: unknown(),
             addresses: unknown(),
+            zone: unknown(),
             instance_type: unknown(),
         }
     }
@@ -142,24 +149,9 @@ impl Member {
         let spec = node.spec.as_ref();
         self.provider_id = spec.and_then(|spec| spec.provider_id.clone()).unwrap_or_default();
         self.instance_type = node.labels().get(INSTANCE_TYPE).cloned().unwrap_or_default();
-        let addresses = node.status.iter().flat_map(|status| status.addresses.iter().flatten());
-        let mut addresses: Vec<&str> = addresses
-            .filter(|address| address.type_.ends_with("IP"))
-            .map(|address| address.address.as_str())
-            .collect();
-        addresses.dedup();
-        // The same address is internal and external by default.
-        let mut seen = Vec::new();
-        addresses.retain(|address| {
-            !seen.contains(address) && {
-                seen.push(*address);
-                true
-            }
-        });
-        self.addresses = addresses.join(" ");
-        let tainted =
-            spec.iter().flat_map(|spec| spec.taints.iter().flatten()).any(|taint| taint.key == UNINITIALIZED);
-        let became_ready = !tainted && self.ready.is_none();
+        self.zone = node.labels().get(ZONE).cloned().unwrap_or_default();
+        self.addresses = addresses(node).join(" ");
+        let became_ready = !has_taint(node, UNINITIALIZED) && self.ready.is_none();
         if became_ready {
             self.ready = Some(now);
         }
@@ -170,6 +162,22 @@ impl Member {
         let took = self.took().map(|took| format!(" after {}", seconds(took))).unwrap_or_default();
         format!("{} is ready{took}: {}  {}", self.node, self.provider_id, self.addresses)
     }
+}
+
+/// The IP addresses, each once: the same one is internal and external by default.
+pub(super) fn addresses(node: &Node) -> Vec<&str> {
+    let all = node.status.iter().flat_map(|status| status.addresses.iter().flatten());
+    let mut once = Vec::new();
+    for address in all.filter(|address| address.type_.ends_with("IP")) {
+        if !once.contains(&address.address.as_str()) {
+            once.push(address.address.as_str());
+        }
+    }
+    once
+}
+
+pub(super) fn has_taint(node: &Node, key: &str) -> bool {
+    node.spec.iter().flat_map(|spec| spec.taints.iter().flatten()).any(|taint| taint.key == key)
 }
 
 #[cfg(test)]
@@ -195,7 +203,7 @@ mod tests {
         let taints =
             if tainted { json!([{"key": UNINITIALIZED, "effect": "NoSchedule"}]) } else { json!([]) };
         serde_json::from_value(json!({
-            "metadata": {"name": name, "labels": {INSTANCE_TYPE: "vsphere-vm.cpu-2"}},
+            "metadata": {"name": name, "labels": {INSTANCE_TYPE: "vsphere-vm.cpu-2", ZONE: "zone-a"}},
             "spec": {"providerID": "vsphere://x", "taints": taints},
             "status": {"addresses": [
                 {"type": "Hostname", "address": name},
@@ -228,6 +236,7 @@ mod tests {
         assert_eq!(fleet.times(), [Duration::from_millis(1500)]);
         assert_eq!(fleet.waiting(), ["node-01"]);
         assert_eq!(fleet.members[0].addresses, "10.0.0.1 fd00::1");
+        assert_eq!(fleet.members[0].zone, "zone-a");
         assert_eq!(fleet.recent, ["node-00 is ready after 1.50 s: vsphere://x  10.0.0.1 fd00::1"]);
         assert!(!fleet.all_ready());
     }

@@ -4,6 +4,8 @@ mod display;
 mod fleet;
 mod product;
 mod table;
+mod tour;
+mod zones;
 
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -37,6 +39,10 @@ pub struct Options {
     /// Milliseconds that vCenter takes longer for each request
     #[arg(long, default_value_t = 0, value_name = "MS")]
     latency: u64,
+    /// Walks through what the manager does when things change in vCenter, and measures it; fails
+    /// when something does not happen
+    #[arg(long)]
+    tour: bool,
     /// Keeps everything running afterwards, to look at and play with
     #[arg(long)]
     keep: bool,
@@ -94,14 +100,18 @@ fn interruption() -> Result<impl Future<Output = ()>> {
 async fn show(options: &Options, binary: &Path, terminal: &mut Terminal) -> Result<()> {
     let (kube, vcsim) = start(options, terminal).await?;
     let client = kube.client().await?;
-    let nodes: Api<Node> = Api::all(client);
+    let nodes: Api<Node> = Api::all(client.clone());
 
+    zones::tag(&vcsim).await?;
     let vms = vcsim.create(&fleet::vm_specs(usize::from(options.nodes))).await?;
     let mut fleet = Fleet::new(vms);
     register(&nodes, &mut fleet, terminal).await?;
 
     let mut manager = ManagerOptions::new(binary, config(&vcsim), kube.kubeconfig());
     manager.args.clone_from(&options.manager_arg);
+    if options.tour {
+        manager.args.extend(tour::manager_args());
+    }
     let started = Instant::now();
     let manager = Manager::start(&manager)?;
     terminal.line(&format!("started the manager ({})", binary.display()));
@@ -112,12 +122,21 @@ async fn show(options: &Options, binary: &Path, terminal: &mut Terminal) -> Resu
     watched?;
     // The manager that goes on running has its memory still to show; the other one, its logout.
     let peak_rss = manager.peak_rss().ok();
-    if !options.keep {
+    let goes_on = options.keep || options.tour;
+    if !goes_on {
         manager.stop(STOP).await?;
     }
     world.close(&fleet, peak_rss, terminal).await?;
-    if options.keep {
-        world.keep(&fleet, terminal).await?;
+    let mut example = fleet.members.first().map(|member| (member.node.clone(), member.vm.name.clone()));
+    if options.tour {
+        let patience = tour::patience(Duration::from_millis(options.latency));
+        example = Some(tour::run(&world, client, &fleet, patience, terminal).await?);
+    }
+    if let Some((node, vm)) = example.filter(|_| options.keep) {
+        world.keep(&node, &vm, terminal).await?;
+    }
+    if goes_on {
+        manager.stop(STOP).await?;
     }
     Ok(())
 }
@@ -125,8 +144,8 @@ async fn show(options: &Options, binary: &Path, terminal: &mut Terminal) -> Resu
 async fn start(options: &Options, terminal: &mut Terminal) -> Result<(Kube, Vcsim)> {
     terminal.draw(vec!["  starting etcd, kube-apiserver and vcsim …".to_owned()]);
     let begin = Instant::now();
-    let simulator =
-        VcsimOptions { latency: Duration::from_millis(options.latency), ..VcsimOptions::default() };
+    let latency = Duration::from_millis(options.latency);
+    let simulator = VcsimOptions { latency, hosts: zones::HOSTS, ..VcsimOptions::default() };
     let started = tokio::try_join!(Kube::start(KubeOptions::default()), Vcsim::start(simulator));
     terminal.draw(Vec::new());
     let (kube, vcsim) = started?;
@@ -176,7 +195,11 @@ fn config(vcsim: &Vcsim) -> String {
     format!(
         "global:\n  user: {user}\n  password: {password}\n  caFile: {ca}\n  port: {port}\n\
          vcenter:\n  demo:\n    server: 127.0.0.1\n    user: {user}\n    password: {password}\n    port: {port}\n    \
-         caFile: {ca}\n    datacenters: [DC0]\n"
+         caFile: {ca}\n    datacenters: [{}]\n\
+         labels:\n  region: {}\n  zone: {}\n",
+        zones::DATACENTER,
+        zones::REGION_CATEGORY,
+        zones::ZONE_CATEGORY,
     )
 }
 
@@ -257,7 +280,7 @@ impl World<'_> {
         let blocks = [
             display::closing(fleet, width),
             display::numbers(fleet, self.started, peak_rss),
-            display::requests(&requests, fleet.members.len()),
+            display::requests(&requests, &format!("total, for {} nodes", fleet.members.len())),
         ];
         for block in blocks {
             terminal.line("");
@@ -267,10 +290,8 @@ impl World<'_> {
     }
 
     /// Waits for Ctrl-C, which is the caller's to notice.
-    async fn keep(&self, fleet: &Fleet, terminal: &mut Terminal) -> Result<()> {
+    async fn keep(&self, node: &str, vm: &str, terminal: &mut Terminal) -> Result<()> {
         let control = self.vcsim.control_url();
-        let Some(first) = fleet.members.first() else { return Ok(()) };
-        let (node, vm) = (&first.node, &first.vm.name);
         let lines = [
             String::new(),
             "Everything keeps running until Ctrl-C.".to_owned(),
