@@ -57,19 +57,36 @@ pub(super) async fn reconcile<I: Instances>(
     if let Some(wait) = context.ledger.precedes_own_write(&node) {
         return Ok(Action::requeue(wait));
     }
-    let answered = tokio::select! {
-        answered = ask(node, &context) => answered,
-        // The answer may be long in coming, while vCenter is down.
-        () = context.stop.clone() => None,
+    let Some((node, answer)) = ask_unless_stopped(node, &context).await else {
+        return Ok(Action::await_change());
     };
-    let Some((node, answer)) = answered else { return Ok(Action::await_change()) };
-    let plan = decide(&node, &answer, &context.options.rules);
-    if plan.is_empty() {
+    if decide(&node, &answer, &context.options.rules).is_empty() {
         context.ledger.forget(node.name());
         return Ok(Action::requeue(safety_net()));
     }
-    // In a box: thousands of these futures wait for answers at the same time, and few write.
+    // Thousands wait for their turn at the same time, and few write: who waits keeps neither plan
+    // nor answer, and has both made anew when it is its turn. The answer is in memory by then.
+    drop(answer);
+    let Ok(_permit) = context.writers.acquire().await else { return Ok(Action::await_change()) };
+    let Some((node, answer)) = ask_unless_stopped(node, &context).await else {
+        return Ok(Action::await_change());
+    };
+    let plan = decide(&node, &answer, &context.options.rules);
+    if plan.is_empty() {
+        return Ok(Action::requeue(safety_net()));
+    }
     Ok(Box::pin(carry_out(node, answer, plan, &context)).await)
+}
+
+/// The answer may be long in coming, while vCenter is down.
+async fn ask_unless_stopped<I: Instances>(
+    node: Arc<Node>,
+    context: &Context<I>,
+) -> Option<(Arc<Node>, Answer)> {
+    tokio::select! {
+        answered = ask(node, context) => answered,
+        () = context.stop.clone() => None,
+    }
 }
 
 /// Every change is told of; should one be lost all the same, it is found after this long. It costs
@@ -104,8 +121,6 @@ async fn carry_out<I: Instances>(
     plan: Plan,
     context: &Context<I>,
 ) -> Action {
-    // Never closed: an error could only mean that there is no limit any more.
-    let _permit = context.writers.acquire().await.ok();
     match write(&node, &answer, plan, context).await {
         Ok(Written::Done) => Action::requeue(safety_net()),
         Ok(Written::Gone) => {
