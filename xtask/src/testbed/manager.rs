@@ -95,7 +95,9 @@ impl Deref for Manager {
 }
 
 fn steers(variable: &str) -> bool {
-    ["VSPHERE_", "KUBERNETES_", "POD_", "SSL_CERT_", "SKIP_NODE_"].iter().any(|prefix| variable.starts_with(prefix))
+    ["VSPHERE_", "KUBERNETES_", "POD_", "SSL_CERT_", "SKIP_NODE_"]
+        .iter()
+        .any(|prefix| variable.starts_with(prefix))
         || matches!(variable, "KUBECONFIG" | "NODE_NAME")
 }
 
