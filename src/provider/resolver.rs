@@ -407,18 +407,13 @@ async fn find(vcenter: usize, handle: VcenterHandle, names: Vec<String>, queries
         }
         Ok(hits)
     };
-    let outcome = found.await.map_err(|error| reason(handle.inventory.endpoint(), error));
+    let outcome = found.await.map_err(|error| reason(handle.inventory.endpoint(), &error));
     (vcenter, names, outcome)
 }
 
 /// Why a vCenter does not answer, in words that stay the same for as long as the cause does: what
 /// changes is news, and news becomes an Event on every Node that waits.
-fn reason(endpoint: &Endpoint, error: Error) -> String {
-    let error = match error {
-        // It counts the seconds to the next try.
-        Error::LoginOnHold { user, .. } => Error::InvalidLogin { user },
-        other => other,
-    };
+fn reason(endpoint: &Endpoint, error: &Error) -> String {
     let text = error.to_string();
     // Some begin with it by themselves.
     let what = text.strip_prefix(&format!("{endpoint}: ")).unwrap_or(&text);

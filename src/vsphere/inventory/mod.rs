@@ -15,6 +15,7 @@ mod store;
 mod task;
 mod vm;
 mod watch;
+mod worker;
 mod zone;
 
 use std::sync::Arc;
@@ -103,7 +104,7 @@ impl Inventory {
             health: health_seen,
         };
         let datacenters = vcenter.datacenters.clone();
-        let tagging = task::Tagging { service: tags, period: tags_period };
+        let tagging = worker::Tagging { service: tags, period: tags_period };
         tokio::spawn(task::Task::new(session, datacenters, store, tagging, inbox, changes, health).run());
         Ok(this)
     }

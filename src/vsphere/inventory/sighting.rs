@@ -88,13 +88,7 @@ async fn read_machine(connection: &Connection, moref: &MoRef) -> Result<Option<V
     let request = RetrievePropertiesEx { collector, spec, max_objects: 1, skip_missing: false };
     match connection.call(&request).await {
         Ok(page) => match page.objects.into_iter().next() {
-            Some(object) => {
-                let mut vm = Vm::new(object.object);
-                for (path, value) in &object.properties {
-                    vm.apply(path, Some(value));
-                }
-                Ok(Some(vm))
-            }
+            Some(object) => Ok(Some(Vm::read(object))),
             // Neither there nor said not to be there.
             None => Err(Error::Unreadable {
                 method: "RetrievePropertiesEx",

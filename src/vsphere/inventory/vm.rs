@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::vsphere::MoRef;
 use crate::vsphere::soap::Value;
-use crate::vsphere::types::PropertySpec;
+use crate::vsphere::types::{ObjectContent, PropertySpec};
 
 /// What is read and watched of each machine of this cluster.
 ///
@@ -130,6 +130,15 @@ impl Vm {
             resource_pool: None,
             parent: None,
         }
+    }
+
+    /// A machine as it was read with [`VM_PROPERTIES`].
+    pub(super) fn read(content: ObjectContent) -> Self {
+        let mut this = Self::new(content.object);
+        for (path, value) in &content.properties {
+            this.apply(path, Some(value));
+        }
+        this
     }
 
     /// Takes over the new value of one property; `None` means that it is unset.
