@@ -62,16 +62,16 @@ pub enum Error {
     #[error("the session is not authenticated (any longer)")]
     NotAuthenticated,
     /// User or password are wrong, or the account is locked.
-    #[error("vCenter refuses the login of {user:?}: user or password are wrong, or the account is locked")]
+    #[error("{}", login_refused(.user))]
     InvalidLogin {
         /// The user.
         user: String,
     },
     /// The login was refused before and is not tried again yet, so that the account is not locked.
-    #[error(
-        "vCenter refused the login of {user:?} twice; so that the account is not locked, the next try is \
-         after five minutes, or at once when the credentials change"
-    )]
+    ///
+    /// It reads like [`InvalidLogin`](Self::InvalidLogin): the cause is the same, and who is told of
+    /// it twice would believe that something has changed.
+    #[error("{}", login_refused(.user))]
     LoginOnHold {
         /// The user.
         user: String,
@@ -122,4 +122,13 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// What a refused login is called, however often it was tried.
+fn login_refused(user: &str) -> String {
+    format!(
+        "vCenter refuses the login of {user:?}: user or password are wrong, or the account is locked. So that \
+         it does not get locked, the login is tried twice and then every five minutes, or at once when the \
+         credentials change"
+    )
 }
