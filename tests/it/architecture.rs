@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 /// Which other top-level modules each one may use.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &[]),
-    ("vsphere", &["config"]),
+    ("metrics", &[]),
+    ("vsphere", &["config", "metrics"]),
     ("cloud", &[]),
     ("provider", &["config", "vsphere", "cloud"]),
-    ("k8s", &[]),
-    ("controllers", &["cloud", "k8s"]),
-    ("cli", &["config", "vsphere", "cloud", "provider", "k8s", "controllers"]),
+    ("k8s", &["metrics"]),
+    ("controllers", &["cloud", "k8s", "metrics"]),
+    ("serve", &["metrics"]),
+    ("cli", &["config", "metrics", "vsphere", "cloud", "provider", "k8s", "controllers", "serve"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
