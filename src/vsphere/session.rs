@@ -28,7 +28,7 @@ use super::transport::{Answer, Endpoint, Patience, Transport};
 use super::types::{Login, Logout, RetrieveServiceContent, ServiceContent};
 use super::{Error, version};
 
-use crate::config::{Credentials, Vcenter};
+use crate::config::{Credentials, Tls, Vcenter};
 
 /// What any vCenter that is alive answers at once, without a session.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
@@ -117,6 +117,14 @@ impl Session {
     /// Where this session goes.
     pub fn endpoint(&self) -> &Endpoint {
         self.shared.transport.endpoint()
+    }
+
+    /// Trusts these certificates from now on; the login stays.
+    ///
+    /// # Errors
+    /// A CA file that cannot be read or is none; the old ones are trusted on.
+    pub fn retrust(&self, tls: &Tls) -> Result<(), Error> {
+        self.shared.transport.retrust(tls)
     }
 
     /// The credentials as they change from now on.
