@@ -343,4 +343,3 @@ fn leave_others(shared: &Shared, answer: &Answer, chosen: &Machine) {
         }
     }
 }
-

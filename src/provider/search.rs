@@ -61,7 +61,12 @@ pub(super) fn query(node: &NodeIdentity) -> Result<Query, InstanceError> {
 }
 
 /// Finds machines in one vCenter and begins to watch them, so that they can be judged.
-pub(super) async fn find(vcenter: usize, handle: VcenterHandle, names: Vec<String>, queries: Vec<Query>) -> Asked {
+pub(super) async fn find(
+    vcenter: usize,
+    handle: VcenterHandle,
+    names: Vec<String>,
+    queries: Vec<Query>,
+) -> Asked {
     let found = async {
         let hits = handle.inventory.find(queries).await?;
         let machines: HashSet<_> = hits.iter().flatten().map(|hit| hit.moref.clone()).collect();

@@ -38,7 +38,6 @@ pub(super) struct Shared {
     pub(super) desk: mpsc::UnboundedSender<Question>,
 }
 
-
 /// What the resolver is told.
 #[derive(Debug)]
 pub(super) enum Message {

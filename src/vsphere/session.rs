@@ -282,13 +282,19 @@ impl Session {
         interpret::<RetrieveServiceContent>(&answer)
     }
 
+    /// What the server calls its own version is the newest that it offers: only when that is too new
+    /// for us, it is asked which older ones it offers as well.
     async fn api_version(&self, content: &ServiceContent) -> Result<String, Error> {
         const METHOD: &str = "vimServiceVersions";
+        let own = &content.about.api_version;
+        if version::is_known(own) {
+            return Ok(own.clone());
+        }
         let answer = self.shared.transport.get(METHOD, "/sdk/vimServiceVersions.xml", PROBE_DEADLINE).await?;
         match answer.status {
             200 => version::negotiate(&answer.body).map_err(|error| Error::Decode { method: METHOD, error }),
             // Behind a proxy that passes on only what it knows.
-            404 => Ok(content.about.api_version.clone()),
+            404 => Ok(own.clone()),
             status => Err(Error::Status { method: METHOD, status }),
         }
     }
