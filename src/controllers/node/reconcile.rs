@@ -9,7 +9,7 @@ use kube::Api;
 use kube::api::PatchParams;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::{ObjectRef, Store};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Options;
 use super::decide::{Plan, decide};
@@ -79,10 +79,22 @@ pub(super) async fn reconcile<I: Instances>(
     if plan.is_empty() {
         return Ok(Action::requeue(safety_net()));
     }
-    let (action, events) = Box::pin(carry_out(&node, answer, plan, &context)).await;
+    Ok(Box::pin(settle(&node, answer, plan, permit, &context)).await)
+}
+
+/// Makes room for the next Node to be written before this one is told of.
+async fn settle<I: Instances>(
+    node: &Node,
+    answer: Answer,
+    plan: Plan,
+    permit: SemaphorePermit<'_>,
+    context: &Context<I>,
+) -> Action {
+    // A box of its own, which is given back before the wait.
+    let (action, events) = Box::pin(carry_out(node, answer, plan, context)).await;
     drop(permit);
-    Box::pin(tell(&node, events, &context)).await;
-    Ok(action)
+    tell(node, events, context).await;
+    action
 }
 
 /// The answer may be long in coming, while vCenter is down.
