@@ -16,6 +16,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::Node;
+use crate::metrics;
 
 /// Where Events on cluster-scoped objects go.
 const NAMESPACE: &str = "default";
@@ -85,6 +86,7 @@ pub struct EventRecorder {
     component: &'static str,
     quiet: Duration,
     seen: Mutex<HashMap<String, Seen>>,
+    metrics: metrics::Events,
 }
 
 #[derive(Clone, Copy)]
@@ -96,7 +98,19 @@ struct Seen {
 impl EventRecorder {
     /// A recorder for this `source.component`.
     pub fn new(client: Client, component: &'static str) -> Self {
-        Self { api: Api::namespaced(client, NAMESPACE), component, quiet: QUIET, seen: Mutex::default() }
+        Self {
+            api: Api::namespaced(client, NAMESPACE),
+            component,
+            quiet: QUIET,
+            seen: Mutex::default(),
+            metrics: metrics::Events::default(),
+        }
+    }
+
+    /// The same, with what is written counted.
+    #[must_use]
+    pub fn observed(self, metrics: metrics::Events) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Writes an Event, or moves on the count of the same one written before.
@@ -109,7 +123,9 @@ impl EventRecorder {
         if seen.is_some_and(|seen| event.repeat == Repeat::Never || self.too_soon(event, seen)) {
             return;
         }
-        match tokio::time::timeout(DEADLINE, self.write(&name, &object, event.repeat, seen)).await {
+        let outcome = tokio::time::timeout(DEADLINE, self.write(&name, &object, event.repeat, seen)).await;
+        self.metrics.told(self.component, event.reason, matches!(outcome, Ok(Ok(_))));
+        match outcome {
             // Good news is seldom repeated, and one entry for every Node would be many.
             Ok(Ok(_)) if event.kind == EventKind::Normal => {}
             Ok(Ok(count)) => self.remember(name, count),

@@ -15,6 +15,7 @@ use tracing::debug;
 use super::Error;
 use super::session::Session;
 use super::transport::{Answer, HttpMethod, JsonRequest};
+use crate::metrics::Api;
 
 /// Deadline of a call; tags of some thousand objects take about a second.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -81,6 +82,7 @@ impl Rest {
     /// Ends the session on the server.
     pub(super) async fn close(&self) {
         let Some(id) = self.login.lock().await.id.take() else { return };
+        self.session.metrics().set_session(Api::Rest, false);
         let path = match self.root() {
             Root::Api => "/api/session",
             Root::Rest => "/rest/com/vmware/cis/session",
@@ -116,7 +118,10 @@ impl Rest {
             return Err(error.clone());
         }
         state.id = None;
-        match self.create_session().await {
+        self.session.metrics().set_session(Api::Rest, false);
+        let outcome = self.create_session().await;
+        self.session.count_login(Api::Rest, outcome.as_ref().err());
+        match outcome {
             Ok(id) => {
                 state.epoch += 1;
                 state.failed = None;

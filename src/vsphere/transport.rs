@@ -3,13 +3,14 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Error, tls};
 use crate::config::{Tls, Vcenter};
+use crate::metrics::{self, RequestOutcome};
 
 /// A vCenter on the same continent accepts a connection in well under a second.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -102,12 +103,13 @@ pub(super) struct Transport {
     /// Replaced as a whole when other certificates are to be trusted.
     client: RwLock<reqwest::Client>,
     endpoint: Endpoint,
+    metrics: metrics::Vcenter,
 }
 
 impl Transport {
     /// Reads the CA files and builds the pool; connects to nothing yet.
-    pub(super) fn new(vcenter: &Vcenter) -> Result<Self, Error> {
-        Ok(Self { client: RwLock::new(pool(&vcenter.tls)?), endpoint: Endpoint::new(vcenter) })
+    pub(super) fn new(vcenter: &Vcenter, metrics: metrics::Vcenter) -> Result<Self, Error> {
+        Ok(Self { client: RwLock::new(pool(&vcenter.tls)?), endpoint: Endpoint::new(vcenter), metrics })
     }
 
     /// Trusts these certificates from now on; reads the CA files. Exchanges that are under way go on.
@@ -124,6 +126,11 @@ impl Transport {
     /// Where this goes.
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Where it is counted what happens.
+    pub(super) fn metrics(&self) -> &metrics::Vcenter {
+        &self.metrics
     }
 
     /// Sends a SOAP message and reads the whole answer.
@@ -191,6 +198,18 @@ impl Transport {
         request: reqwest::RequestBuilder,
         patience: Patience,
     ) -> Result<Answer, Error> {
+        let begun = Instant::now();
+        let outcome = self.attempt(method, request, patience).await;
+        self.metrics.exchanged(method, counted(&outcome), begun.elapsed());
+        outcome
+    }
+
+    async fn attempt(
+        &self,
+        method: &'static str,
+        request: reqwest::RequestBuilder,
+        patience: Patience,
+    ) -> Result<Answer, Error> {
         let late = |after: Duration| Error::Timeout { method, seconds: after.as_secs() };
         let exchange = async {
             let begun = tokio::time::timeout(patience.begin, request.send()).await;
@@ -246,6 +265,18 @@ fn pool(tls: &Tls) -> Result<reqwest::Client, Error> {
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|e| Error::Tls(innermost(&e)))
+}
+
+/// As what an exchange counts.
+fn counted(outcome: &Result<Answer, Error>) -> RequestOutcome {
+    match outcome {
+        Ok(Answer { status: 200..300, .. }) => RequestOutcome::Ok,
+        Ok(Answer { status: 500, .. }) => RequestOutcome::Fault,
+        Ok(_) => RequestOutcome::Status,
+        Err(Error::Timeout { .. }) => RequestOutcome::Timeout,
+        Err(Error::Tls(_)) => RequestOutcome::Tls,
+        Err(_) => RequestOutcome::Unreachable,
+    }
 }
 
 /// The error and all that caused it, outermost first.
