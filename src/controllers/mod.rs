@@ -14,6 +14,7 @@ use futures::{FutureExt, future};
 use kube::Client;
 
 use crate::cloud::Instances;
+use crate::metrics::Metrics;
 use feed::NodeFeed;
 
 /// How the controllers of Nodes behave.
@@ -32,11 +33,23 @@ pub async fn run<I: Instances>(
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
+    run_observed(client, instances, options, &Metrics::default(), shutdown).await;
+}
+
+/// The same, with everything that happens counted.
+pub async fn run_observed<I: Instances>(
+    client: Client,
+    instances: Arc<I>,
+    options: Options,
+    metrics: &Metrics,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
     let stop = shutdown.boxed().shared();
     let keep_label = node::read_labels(&options.node);
     let mut feed = NodeFeed::default();
-    let nodes = node::attach(&mut feed, client.clone(), Arc::clone(&instances), options.node, stop.clone());
-    let lifecycle = lifecycle::attach(&mut feed, client.clone(), instances, options.lifecycle, stop);
+    let (nodes, lifecycle) = (Arc::clone(&instances), options.lifecycle.observed(metrics));
+    let nodes = node::attach(&mut feed, client.clone(), nodes, options.node, metrics, stop.clone());
+    let lifecycle = lifecycle::attach(&mut feed, client.clone(), instances, lifecycle, metrics, stop);
     feed.run_while(client, keep_label, future::join(nodes, lifecycle).map(drop)).await;
 }
 

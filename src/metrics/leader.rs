@@ -1,6 +1,6 @@
 //! Who leads, and what runs.
 
-use prometheus::IntGaugeVec;
+use prometheus::{IntGauge, IntGaugeVec};
 
 use super::Registry;
 
@@ -41,8 +41,21 @@ impl Leader {
         self.master.with_label_values(&[lease]).set(leading.into());
     }
 
-    /// Whether a controller runs.
-    pub fn set_running(&self, controller: &'static str, running: bool) {
-        self.running.with_label_values(&[controller, MANAGER]).set(running.into());
+    /// A controller runs until the result is dropped.
+    #[must_use]
+    pub fn running(&self, controller: &'static str) -> Running {
+        let gauge = self.running.with_label_values(&[controller, MANAGER]);
+        gauge.set(1);
+        Running(gauge)
+    }
+}
+
+/// A controller that runs.
+#[derive(Debug)]
+pub struct Running(IntGauge);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.set(0);
     }
 }

@@ -26,7 +26,7 @@ pub use build::Build;
 pub use controllers::{Controllers, Queue, Working};
 pub use events::Events;
 pub use health::Health;
-pub use leader::Leader;
+pub use leader::{Leader, Running};
 pub use lifecycle::{Count, Lifecycle};
 pub use reference::reference;
 pub use registry::{Description, Kind};

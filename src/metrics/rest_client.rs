@@ -28,7 +28,7 @@ impl RestClient {
             requests: registry.counters(
                 "rest_client_requests_total",
                 &["code", "method", "host"],
-                "Requests to the API server, by HTTP status (<error> without an answer), method and server.",
+                "Requests to the API server, by HTTP status (`<error>` without an answer), method and server.",
             ),
             durations: registry.histograms(
                 "rest_client_request_duration_seconds",

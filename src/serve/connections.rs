@@ -63,7 +63,7 @@ mod tests {
         }
         assert_eq!(Arc::strong_count(&alive), MOST + 1);
         let (done, heard) = tokio::sync::oneshot::channel();
-        connections.add(async move { drop(done.send(())) });
+        connections.add(async move { done.send(()).unwrap_or_default() });
         heard.await.unwrap();
         connections.finish(Duration::from_millis(10)).await;
         assert_eq!(Arc::strong_count(&alive), 1);
