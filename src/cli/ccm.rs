@@ -11,6 +11,9 @@ use futures::future::join_all;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{debug, info, warn};
 
+use super::configz::configz;
+use super::readiness::AskedVcenters;
+use super::server::Admin;
 use super::{credentials, lifecycle, logging};
 use crate::config::{self, Config, Labels, Severity};
 use crate::controllers;
@@ -54,6 +57,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     lifecycle: lifecycle::Flags,
+
+    #[command(flatten)]
+    serving: super::serving::ServingArgs,
 
     /// The cloud provider: this binary knows only vsphere.
     #[arg(long, value_name = "NAME", default_value = "vsphere", value_parser = ["vsphere"], hide = true)]
@@ -106,10 +112,17 @@ async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let stop = stop_signal()?.shared();
     let client = kube_client(&args).await?;
     let zones = zone_options(&config.labels, args.tag_refresh_period);
+    let (told, flags) = (config.clone(), std::env::args().skip(1).collect::<Vec<_>>());
+    // Before everything else: health is asked for from the first moment on.
+    let admin = Admin::start(&args.serving, &client, move || configz(&told, &flags)).await?;
+    let asked = AskedVcenters::register(&admin.health);
+    let stopping = admin.health.clone();
+    let stop = stop.inspect(move |()| stopping.shut_down()).boxed().shared();
     let mut vcenters = Vec::new();
     for vcenter in &config.vcenters {
         let feed = credentials::feed(vcenter, &client);
-        let inventory = Inventory::start(vcenter, zones.clone(), feed)
+        let metrics = admin.metrics.vcenters.of(&vcenter.id);
+        let inventory = Inventory::observed(vcenter, zones.clone(), feed, metrics)
             .with_context(|| format!("vCenter {}", vcenter.id))?;
         vcenters.push(VcenterHandle {
             id: vcenter.id.clone(),
@@ -118,6 +131,7 @@ async fn run(args: Args, config: Config) -> anyhow::Result<()> {
             ip_families: vcenter.ip_families.clone(),
         });
     }
+    asked.set(vcenters.iter().map(|vcenter| (vcenter.id.clone(), vcenter.inventory.clone())).collect());
     let inventories: Vec<Inventory> = vcenters.iter().map(|vcenter| vcenter.inventory.clone()).collect();
     let instances = Arc::new(VsphereInstances::start(vcenters, config.nodes));
     let options = controllers::Options {
@@ -130,12 +144,13 @@ async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         },
         lifecycle: args.lifecycle.options(),
     };
-    controllers::run(client, instances, options, stop).await;
+    controllers::run_observed(client, instances, options, &admin.metrics, stop).await;
 
     let logouts = join_all(inventories.iter().map(Inventory::close));
     if tokio::time::timeout(LOGOUT_PATIENCE, logouts).await.is_err() {
         warn!("a vCenter did not answer the logout; its session ends by itself");
     }
+    admin.stop().await;
     info!("stopped");
     Ok(())
 }

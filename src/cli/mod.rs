@@ -1,9 +1,14 @@
 //! The command line: one subcommand per workload.
 
 mod ccm;
+mod configz;
 mod credentials;
+mod flags;
 mod lifecycle;
 mod logging;
+mod readiness;
+mod server;
+pub mod serving;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

@@ -43,7 +43,7 @@ pub struct Description {
 #[derive(Clone, Debug)]
 pub(super) struct Registry {
     page: &'static str,
-    registry: prometheus::Registry,
+    values: prometheus::Registry,
     descriptions: Vec<Description>,
 }
 
@@ -58,7 +58,7 @@ impl Default for Registry {
 #[expect(clippy::expect_used, reason = "see above")]
 impl Registry {
     pub(super) fn new(page: &'static str) -> Self {
-        Self { page, registry: prometheus::Registry::new(), descriptions: Vec::new() }
+        Self { page, values: prometheus::Registry::new(), descriptions: Vec::new() }
     }
 
     pub(super) fn descriptions(&self) -> &[Description] {
@@ -68,7 +68,7 @@ impl Registry {
     /// All values, in the text format 0.0.4, by name.
     pub(super) fn text(&self) -> String {
         // Can fail only on metrics without values, which are not gathered.
-        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+        TextEncoder::new().encode_to_string(&self.values.gather()).unwrap_or_default()
     }
 
     pub(super) fn counters(
@@ -79,7 +79,7 @@ impl Registry {
     ) -> IntCounterVec {
         self.describe(Kind::Counter, name, labels, help);
         let made = IntCounterVec::new(Opts::new(name, help), labels).expect("the name is legal");
-        self.registry.register(Box::new(made.clone())).expect("the name is new");
+        self.values.register(Box::new(made.clone())).expect("the name is new");
         made
     }
 
@@ -91,7 +91,7 @@ impl Registry {
     ) -> IntGaugeVec {
         self.describe(Kind::Gauge, name, labels, help);
         let made = IntGaugeVec::new(Opts::new(name, help), labels).expect("the name is legal");
-        self.registry.register(Box::new(made.clone())).expect("the name is new");
+        self.values.register(Box::new(made.clone())).expect("the name is new");
         made
     }
 
@@ -104,7 +104,7 @@ impl Registry {
     ) -> GaugeVec {
         self.describe(Kind::Gauge, name, labels, help);
         let made = GaugeVec::new(Opts::new(name, help), labels).expect("the name is legal");
-        self.registry.register(Box::new(made.clone())).expect("the name is new");
+        self.values.register(Box::new(made.clone())).expect("the name is new");
         made
     }
 
@@ -112,7 +112,7 @@ impl Registry {
     pub(super) fn seconds_counter(&mut self, name: &'static str, help: &'static str) -> prometheus::Counter {
         self.describe(Kind::Counter, name, &[], help);
         let made = prometheus::Counter::new(name, help).expect("the name is legal");
-        self.registry.register(Box::new(made.clone())).expect("the name is new");
+        self.values.register(Box::new(made.clone())).expect("the name is new");
         made
     }
 
@@ -127,7 +127,7 @@ impl Registry {
         self.describe(Kind::Histogram, name, labels, help);
         let options = HistogramOpts::new(name, help).buckets(bounds.to_vec());
         let made = HistogramVec::new(options, labels).expect("the name is legal");
-        self.registry.register(Box::new(made.clone())).expect("the name is new");
+        self.values.register(Box::new(made.clone())).expect("the name is new");
         made
     }
 

@@ -54,8 +54,8 @@ mod tests {
         for _ in 0..MOST * 2 {
             let held = Arc::clone(&alive);
             connections.add(async move {
-                let _held = held;
                 std::future::pending::<()>().await;
+                drop(held);
             });
         }
         while Arc::strong_count(&alive) > MOST + 1 {

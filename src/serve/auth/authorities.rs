@@ -130,44 +130,27 @@ impl Authorities {
     /// Follows files and the cluster for as long as another clone exists.
     pub(super) async fn follow(self, options: AuthOptions) {
         let api: Api<ConfigMap> = Api::namespaced(options.authentication.clone(), NAMESPACE);
+        let in_files = options.client_ca_file.is_some() && options.proxy_ca_file.is_some();
         let mut found = Trusted::default();
         let mut told = None;
         loop {
-            let wants_lookup =
-                !options.skip_lookup && (options.client_ca_file.is_none() || options.proxy_ca_file.is_none());
-            let looked = if wants_lookup { look_up(&api).await } else { Ok(Trusted::default()) };
-            let outcome = looked.and_then(|cluster| {
-                // What was found last stays while the cluster does not answer.
-                found = cluster;
-                with_files(&options, found.clone())
-            });
-            let outcome = outcome.or_else(|problem| {
-                // A file may be there although the cluster does not answer.
-                self.set(with_files(&options, found.clone()).unwrap_or_else(|_| found.clone()));
-                Err(problem)
-            });
-            let pause = match outcome {
-                Ok(trusted) => {
-                    if told.take().is_some() {
-                        info!("the authorities of client certificates are known");
-                    }
-                    self.set(trusted);
-                    PERIOD
+            let mut problem = None;
+            if !options.skip_lookup && !in_files {
+                match look_up(&api).await {
+                    Ok(cluster) => found = cluster,
+                    // What was found last stays while the cluster does not answer.
+                    Err(error) => problem = Some(error),
                 }
-                Err(problem) => {
-                    if told.as_ref() != Some(&problem) {
-                        let text =
-                            "client certificates are not accepted unless their authority was known before";
-                        if options.tolerate_lookup_failure {
-                            debug!(problem, "{text}");
-                        } else {
-                            warn!(problem, "{text}");
-                        }
-                        told = Some(problem);
-                    }
-                    RETRY
-                }
-            };
+            }
+            match with_files(&options, found.clone()) {
+                Ok(trusted) => self.set(trusted),
+                Err(error) => problem = Some(error),
+            }
+            let pause = if problem.is_some() { RETRY } else { PERIOD };
+            if told != problem {
+                tell(problem.as_deref(), options.tolerate_lookup_failure);
+                told = problem;
+            }
             tokio::time::sleep(pause).await;
             if Arc::strong_count(&self.0) == 1 {
                 return;
@@ -177,6 +160,16 @@ impl Authorities {
 
     fn set(&self, trusted: Trusted) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(trusted);
+    }
+}
+
+/// Says what is wrong, or that it is no longer.
+fn tell(problem: Option<&str>, tolerated: bool) {
+    const EFFECT: &str = "client certificates are accepted only if their authority was known before";
+    match problem {
+        None => info!("the authorities of client certificates are known again"),
+        Some(problem) if tolerated => debug!(problem, "{EFFECT}"),
+        Some(problem) => warn!(problem, "{EFFECT}"),
     }
 }
 

@@ -114,7 +114,7 @@ impl Gate {
             Some(user) => Ok(user),
             None => self.reviews.token(token).await,
         };
-        self.tell_once(&self.told_tokens, &answer, "tokenreviews.authentication.k8s.io");
+        Self::tell_once(&self.told_tokens, &answer, "tokenreviews.authentication.k8s.io");
         match answer {
             Ok(user) => {
                 let holds = if user.is_some() { self.ttl.token } else { REFUSED_TOKEN_TTL };
@@ -134,7 +134,7 @@ impl Gate {
             return if allowed { Access::Allowed } else { Access::Denied };
         }
         let answer = self.reviews.access(user, action.verb, action.path).await;
-        self.tell_once(&self.told_access, &answer, "subjectaccessreviews.authorization.k8s.io");
+        Self::tell_once(&self.told_access, &answer, "subjectaccessreviews.authorization.k8s.io");
         match answer {
             Ok(allowed) => {
                 let holds = if allowed { self.ttl.authorized } else { self.ttl.unauthorized };
@@ -146,7 +146,7 @@ impl Gate {
     }
 
     /// Says once which right is missing, and again if it is missing anew.
-    fn tell_once<T>(&self, told: &AtomicBool, answer: &Result<T, Unanswered>, resource: &str) {
+    fn tell_once<T>(told: &AtomicBool, answer: &Result<T, Unanswered>, resource: &str) {
         match answer {
             Ok(_) => told.store(false, Ordering::Relaxed),
             Err(Unanswered::Forbidden) => {

@@ -29,7 +29,7 @@ pub(super) fn report(group: Group, known: &[String], results: &[(String, Outcome
         };
     }
     let unknown: Vec<String> =
-        query.exclude.iter().filter(|name| !known.contains(name)).map(|name| format!("{:?}", name)).collect();
+        query.exclude.iter().filter(|name| !known.contains(name)).map(|name| format!("{name:?}")).collect();
     if !unknown.is_empty() {
         let names = unknown.join(",");
         let _ = writeln!(body, "warn: some health checks cannot be excluded: no matches for {names}");

@@ -1,7 +1,8 @@
-//! `--tls-cipher-suites`, in the names that Go has for them.
+//! `--tls-cipher-suites`, in the names that Go has for them, and `--tls-curve-preferences`.
 
 use rustls::SupportedCipherSuite;
-use rustls::crypto::ring::ALL_CIPHER_SUITES;
+use rustls::crypto::SupportedKxGroup;
+use rustls::crypto::ring::{ALL_CIPHER_SUITES, ALL_KX_GROUPS};
 use tracing::warn;
 
 use super::IdentityError;
@@ -28,6 +29,21 @@ pub(super) fn choose(names: &[String]) -> Result<Vec<SupportedCipherSuite>, Iden
     }
     let keep = |suite: &&SupportedCipherSuite| suite.tls13().is_some() || wanted.contains(&suite.suite());
     Ok(ALL_CIPHER_SUITES.iter().filter(keep).copied().collect())
+}
+
+/// The key exchanges with these numbers; all if there are none.
+pub(super) fn curves(numbers: &[u16]) -> Result<Vec<&'static dyn SupportedKxGroup>, IdentityError> {
+    let all = || ALL_KX_GROUPS.iter().copied();
+    if numbers.is_empty() {
+        return Ok(all().collect());
+    }
+    let chosen: Vec<_> = all().filter(|group| numbers.contains(&u16::from(group.name()))).collect();
+    if chosen.is_empty() {
+        let known: Vec<String> =
+            all().map(|group| format!("{} ({:?})", u16::from(group.name()), group.name())).collect();
+        return Err(IdentityError::NoCurve { known: known.join(", ") });
+    }
+    Ok(chosen)
 }
 
 /// The suite's official name.
@@ -71,6 +87,9 @@ mod tests {
             ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"];
         assert_eq!(chosen(&names).unwrap(), expected);
         assert_eq!(choose(&[names[0].to_owned()]).unwrap().len(), 4, "TLS 1.3 stays as it is");
+        assert_eq!(curves(&[]).unwrap().len(), 3);
+        assert_eq!(curves(&[29, 4588]).unwrap().len(), 1, "X25519, and one that is not spoken");
+        assert!(curves(&[4588]).unwrap_err().to_string().contains("29 (X25519)"));
         let error = chosen(&["TLS_ECDHE_RSA"]).unwrap_err();
         assert!(error.contains("\"TLS_ECDHE_RSA\"") && error.contains("TLS_AES_256_GCM_SHA384"), "{error}");
     }

@@ -41,6 +41,12 @@ pub enum IdentityError {
         /// Those that exist.
         known: String,
     },
+    /// None of the key exchanges that are wanted is spoken.
+    #[error("--tls-curve-preferences: none of these is spoken; known are {known}")]
+    NoCurve {
+        /// Those that exist.
+        known: String,
+    },
     /// TLS cannot be set up.
     #[error("cannot set up TLS: {0}")]
     Setup(String),

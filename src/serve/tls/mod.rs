@@ -4,6 +4,7 @@ mod ciphers;
 mod client;
 mod identity;
 mod reload;
+mod resolver;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -16,10 +17,10 @@ use rustls::version::{TLS12, TLS13};
 
 pub use identity::IdentityError;
 
-use ciphers::choose;
 use client::AnyClient;
 use identity::Files;
 use reload::Current;
+use resolver::Resolver;
 
 /// How often certificate files are read. Kubelet swaps mounted Secrets by a symlink, which file
 /// notifications do not follow; the files are some kilobytes.
@@ -56,15 +57,30 @@ pub enum MinVersion {
     Tls13,
 }
 
+/// Another certificate for some names (`--tls-sni-cert-key`); followed like the first one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedCertificate {
+    /// The certificate's file.
+    pub certificate: PathBuf,
+    /// The key's file.
+    pub key: PathBuf,
+    /// For which names, with `*.` in front for all directly below; those in the certificate if empty.
+    pub names: Vec<String>,
+}
+
 /// How TLS is spoken.
 #[derive(Clone, Debug)]
 pub struct TlsOptions {
     /// Where the certificate comes from.
     pub certificate: CertificateSource,
+    /// Certificates for clients that ask for a certain name.
+    pub named: Vec<NamedCertificate>,
     /// `--tls-min-version`
     pub min_version: MinVersion,
     /// `--tls-cipher-suites`, by their IANA names; all if empty. TLS 1.3 always has its own.
     pub cipher_suites: Vec<String>,
+    /// `--tls-curve-preferences`, by their IANA numbers; all if empty.
+    pub curves: Vec<u16>,
     /// HTTP/2 is offered (not `--disable-http2-serving`).
     pub http2: bool,
     /// How often the files are read.
@@ -76,7 +92,9 @@ impl Default for TlsOptions {
         Self {
             certificate: CertificateSource::default(),
             min_version: MinVersion::default(),
+            named: Vec::new(),
             cipher_suites: Vec::new(),
+            curves: Vec::new(),
             http2: true,
             reload_period: RELOAD_PERIOD,
         }
@@ -88,7 +106,8 @@ impl Default for TlsOptions {
 /// Must be called within a runtime.
 pub(super) fn server_config(options: &TlsOptions, address: IpAddr) -> Result<ServerConfig, IdentityError> {
     let provider = Arc::new(CryptoProvider {
-        cipher_suites: choose(&options.cipher_suites)?,
+        cipher_suites: ciphers::choose(&options.cipher_suites)?,
+        kx_groups: ciphers::curves(&options.curves)?,
         ..ring::default_provider()
     });
     let versions = match options.min_version {
@@ -107,24 +126,18 @@ pub(super) fn server_config(options: &TlsOptions, address: IpAddr) -> Result<Ser
     };
     let current = match files {
         None => Current::new(identity::self_made(&names(address), &provider)?),
-        Some(files) => {
-            let content = files.read()?;
-            let current = Current::new(content.certified(&files, &provider)?);
-            tokio::spawn(reload::follow(
-                current.clone(),
-                files,
-                content,
-                Arc::clone(&provider),
-                options.reload_period,
-            ));
-            current
-        }
+        Some(files) => Current::follow(files, &provider, options.reload_period)?,
     };
+    let mut resolver = Resolver::new(current);
+    for NamedCertificate { certificate, key, names } in &options.named {
+        let files = Files::new(certificate.clone(), key.clone());
+        resolver.add(Current::follow(files, &provider, options.reload_period)?, names);
+    }
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .map_err(|error| IdentityError::Setup(error.to_string()))?
         .with_client_cert_verifier(Arc::new(AnyClient::new(provider)))
-        .with_cert_resolver(Arc::new(current));
+        .with_cert_resolver(Arc::new(resolver));
     config.alpn_protocols = if options.http2 { vec![b"h2".to_vec()] } else { Vec::new() };
     config.alpn_protocols.push(b"http/1.1".to_vec());
     // Sessions are short and clients few: nothing is kept for their return.

@@ -4,11 +4,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
-use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tracing::{info, warn};
 
-use super::identity::{Content, Files};
+use super::identity::{Content, Files, IdentityError};
 
 /// The certificate in use. Clones are the same.
 #[derive(Clone, Debug)]
@@ -19,7 +18,20 @@ impl Current {
         Self(Arc::new(RwLock::new(Arc::new(first))))
     }
 
-    fn get(&self) -> Arc<CertifiedKey> {
+    /// What is in the files, now and whenever they change; must be called within a runtime.
+    pub(super) fn follow(
+        files: Files,
+        provider: &Arc<CryptoProvider>,
+        period: Duration,
+    ) -> Result<Self, IdentityError> {
+        let content = files.read()?;
+        let this = Self::new(content.certified(&files, provider)?);
+        tokio::spawn(follow(this.clone(), files, content, Arc::clone(provider), period));
+        Ok(this)
+    }
+
+    /// As of now.
+    pub(super) fn get(&self) -> Arc<CertifiedKey> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -28,16 +40,10 @@ impl Current {
     }
 }
 
-impl ResolvesServerCert for Current {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.get())
-    }
-}
-
 /// Reads the files for ever; what is no pair never replaces one that is.
 ///
 /// It ends when the server does, which has the other clone of `current`.
-pub(super) async fn follow(
+async fn follow(
     current: Current,
     files: Files,
     first: Content,

@@ -1,0 +1,3 @@
+//! How flags are written.
+
+pub(super) mod go;
