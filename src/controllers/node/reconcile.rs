@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Api;
@@ -62,7 +61,7 @@ pub(super) async fn reconcile<I: Instances>(
     };
     if decide(&node, &answer, &context.options.rules).is_empty() {
         context.ledger.forget(node.name());
-        return Ok(Action::requeue(safety_net()));
+        return Ok(safety_net(&context.options));
     }
     // Thousands wait for their turn at the same time, and few write: who waits keeps neither plan
     // nor answer, and has both made anew when it is its turn. The answer is in memory by then.
@@ -73,7 +72,7 @@ pub(super) async fn reconcile<I: Instances>(
     };
     let plan = decide(&node, &answer, &context.options.rules);
     if plan.is_empty() {
-        return Ok(Action::requeue(safety_net()));
+        return Ok(safety_net(&context.options));
     }
     Ok(Box::pin(carry_out(node, answer, plan, &context)).await)
 }
@@ -91,10 +90,12 @@ async fn ask_unless_stopped<I: Instances>(
 
 /// Every change is told of; should one be lost all the same, it is found after this long. It costs
 /// neither vCenter nor the API server anything: both sides are in memory.
-fn safety_net() -> Duration {
-    const PERIOD: Duration = Duration::from_mins(10);
+fn safety_net(options: &Options) -> Action {
+    if options.compare_period.is_zero() {
+        return Action::await_change();
+    }
     // Spread, so that thousands of Nodes are not looked at in the same instant.
-    PERIOD.mul_f64(0.75 + fastrand::f64() / 2.0)
+    Action::requeue(options.compare_period.mul_f64(0.75 + fastrand::f64() / 2.0))
 }
 
 /// The answer, and the Node as it is when it arrives; `None` if it is gone by then.
@@ -122,7 +123,7 @@ async fn carry_out<I: Instances>(
     context: &Context<I>,
 ) -> Action {
     match write(&node, &answer, plan, context).await {
-        Ok(Written::Done) => Action::requeue(safety_net()),
+        Ok(Written::Done) => safety_net(&context.options),
         Ok(Written::Gone) => {
             context.ledger.forget(node.name());
             Action::await_change()
