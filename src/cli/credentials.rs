@@ -34,10 +34,13 @@ pub(super) fn feed(vcenter: &Vcenter, client: &kube::Client) -> CredentialFeed {
             let server = vcenter.server.clone();
             let mut changes = watch_secret(client.clone(), &secret.namespace, &secret.name).boxed();
             tokio::spawn(async move {
-                while let Some(data) = changes.next().await {
-                    let data = data.ok_or_else(|| format!("{origin} does not exist"));
-                    offer(&sender, data, &server, &origin);
-                }
+                let follow = async {
+                    while let Some(data) = changes.next().await {
+                        let data = data.ok_or_else(|| format!("{origin} does not exist"));
+                        offer(&sender, data, &server, &origin);
+                    }
+                };
+                while_wanted(&sender, follow).await;
             });
             feed
         }
@@ -46,18 +49,29 @@ pub(super) fn feed(vcenter: &Vcenter, client: &kube::Client) -> CredentialFeed {
             let (sender, feed) = watch::channel(Err(format!("{origin} has not been read yet")));
             let (server, directory) = (vcenter.server.clone(), directory.clone());
             tokio::spawn(async move {
-                let mut before = None;
-                loop {
-                    let data = read(&directory).await.map_err(|error| format!("{origin}: {error}"));
-                    if before.as_ref() != Some(&data) {
-                        offer(&sender, data.clone(), &server, &origin);
-                        before = Some(data);
+                let follow = async {
+                    let mut before = None;
+                    loop {
+                        let data = read(&directory).await.map_err(|error| format!("{origin}: {error}"));
+                        if before.as_ref() != Some(&data) {
+                            offer(&sender, data.clone(), &server, &origin);
+                            before = Some(data);
+                        }
+                        tokio::time::sleep(DIRECTORY_PERIOD).await;
                     }
-                    tokio::time::sleep(DIRECTORY_PERIOD).await;
-                }
+                };
+                while_wanted(&sender, follow).await;
             });
             feed
         }
+    }
+}
+
+/// Follows until nobody has the feed any longer: a term as the leader is over, for one.
+async fn while_wanted(sender: &Sender, follow: impl Future<Output = ()>) {
+    tokio::select! {
+        () = follow => {}
+        () = sender.closed() => {}
     }
 }
 

@@ -3,15 +3,20 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use futures::FutureExt;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::Value;
+use tokio::sync::watch;
 
+use super::api::ApiServer;
 use super::flags::go::given;
+use super::run::Stop;
 use super::serving::{ServingArgs, TlsVersion};
+use crate::k8s::leader::Standing;
 use crate::metrics::Metrics;
 use crate::serve::auth::{AllowList, AuthOptions, HeaderNames};
-use crate::serve::health::Health;
+use crate::serve::health::{Group, Health, LeaseWatchdog};
 use crate::serve::tls::{CertificateSource, MinVersion, NamedCertificate, TlsOptions};
 use crate::serve::{Options, Pages, Server};
 
@@ -28,7 +33,7 @@ impl Admin {
     /// Serves from now on, unless the flags want no server.
     pub(super) async fn start(
         flags: &ServingArgs,
-        client: &Client,
+        api: &ApiServer,
         configz: impl Fn() -> Value + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
         let metrics = Metrics::default();
@@ -37,9 +42,36 @@ impl Admin {
             None
         } else {
             let pages = Pages::new(health.clone(), metrics.clone(), configz);
-            Some(Server::start(options(flags, client).await?, pages)?)
+            Some(Server::start(options(flags, &api.election_client()?).await?, pages)?)
         };
         Ok(Self { metrics, health, server })
+    }
+
+    /// The order to stop, at which this process stops being ready.
+    pub(super) fn unready_on(&self, stop: Stop) -> Stop {
+        let health = self.health.clone();
+        stop.inspect(move |()| health.shut_down()).boxed().shared()
+    }
+
+    /// Tells of a leader election for as long as it lives.
+    pub(super) fn watch_election(&self, lease: &str, mut standing: watch::Receiver<Standing>) {
+        let (watchdog, seen) = (LeaseWatchdog::new(lease), standing.clone());
+        self.health.register(&[Group::Healthz, Group::Livez], "leaderElection", move || {
+            watchdog.check(match &*seen.borrow() {
+                Standing::Standby(_) => None,
+                Standing::Leading(leadership) => Some(leadership.remaining()),
+            })
+        });
+        let (metrics, lease) = (self.metrics.leader.clone(), lease.to_owned());
+        tokio::spawn(async move {
+            loop {
+                let leading = matches!(&*standing.borrow_and_update(), Standing::Leading(_));
+                metrics.set_leading(&lease, leading);
+                if standing.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
     }
 
     /// Ends the server when requests that are under way are answered.

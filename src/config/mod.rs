@@ -32,6 +32,7 @@ pub use dialect::Dialect;
 pub use model::{
     AddressRule, Config, CredentialSource, IpFamily, Labels, Nodes, SecretRef, Thumbprint, Tls, Vcenter,
 };
+pub(crate) use nearest::nearest;
 pub use problem::{ConfigError, Problem, Severity, Warning};
 pub use secret::{Credentials, CredentialsError, Found};
 

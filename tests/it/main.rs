@@ -7,5 +7,6 @@ mod architecture;
 mod client;
 mod lifecycle;
 mod nodes;
+mod serving;
 mod support;
 mod zones;
