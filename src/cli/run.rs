@@ -22,6 +22,7 @@ use super::server::Admin;
 use super::term::Work;
 use crate::config::Config;
 use crate::k8s::leader::{Elector, Leadership, identity};
+use crate::metrics::Metrics;
 
 /// The order to stop, for as many as want to hear it.
 pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
@@ -30,10 +31,11 @@ pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     // Before anything is begun that has to be ended in order, such as a login.
     let stop = stop_signal()?.boxed().shared();
-    let api = ApiServer::find(&args.api).await?;
+    let metrics = Metrics::default();
+    let api = ApiServer::find(&args.api, metrics.rest_client.clone()).await?;
     // Before everything else: health is asked for from the first moment on.
     let (told, flags) = (config.clone(), std::env::args().skip(1).collect::<Vec<_>>());
-    let admin = Admin::start(&args.serving, &api, move || configz(&told, &flags)).await?;
+    let admin = Admin::start(&args.serving, &api, metrics, move || configz(&told, &flags)).await?;
     let stop = admin.unready_on(stop);
     let identity = identity().ok().context("the system has no random numbers")?;
     let election = args.leader.settings(identity);

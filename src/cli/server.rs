@@ -34,9 +34,9 @@ impl Admin {
     pub(super) async fn start(
         flags: &ServingArgs,
         api: &ApiServer,
+        metrics: Metrics,
         configz: impl Fn() -> Value + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
-        let metrics = Metrics::default();
         let health = Health::new(metrics.health.clone());
         let server = if flags.secure_port == 0 {
             None

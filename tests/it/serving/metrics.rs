@@ -48,6 +48,9 @@ async fn what_happened_is_counted() {
     ] {
         assert_eq!(page.value(series), Some(expected), "{series}");
     }
+    let patched =
+        page.with("rest_client_requests_total", r#"method="PATCH""#).map(|(_, count)| count).sum::<f64>();
+    assert!(patched >= 6.0, "two patches of each node: {patched}");
     assert!(page.value("process_resident_memory_bytes").unwrap() > 1e6);
     assert!(page.value("process_cpu_seconds_total").unwrap() > 0.0);
 
