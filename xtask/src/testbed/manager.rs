@@ -20,6 +20,8 @@ pub struct ManagerOptions {
     pub config: String,
     /// For `--kubeconfig`.
     pub kubeconfig: PathBuf,
+    /// Without leader election: no lease to wait for, and no requests about one.
+    pub alone: bool,
     /// More arguments.
     pub args: Vec<String>,
     /// More environment.
@@ -38,6 +40,7 @@ impl ManagerOptions {
             subcommand: vec!["ccm".into()],
             config: config.into(),
             kubeconfig: kubeconfig.into(),
+            alone: false,
             args: Vec::new(),
             env: Vec::new(),
         }
@@ -62,6 +65,9 @@ impl Manager {
         let mut command = Command::new(&options.binary);
         command.args(&options.subcommand);
         command.arg("--cloud-config").arg(&config).arg("--kubeconfig").arg(&options.kubeconfig);
+        if options.alone {
+            command.arg("--leader-elect=false");
+        }
         command.args(&options.args);
         for (name, _) in std::env::vars_os() {
             if steers(&name.to_string_lossy()) {
