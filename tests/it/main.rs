@@ -5,6 +5,7 @@
 
 mod architecture;
 mod client;
+mod leader;
 mod lifecycle;
 mod nodes;
 mod serving;
