@@ -28,7 +28,7 @@ use super::transport::{Answer, Endpoint, Patience, Transport};
 use super::types::{Login, Logout, RetrieveServiceContent, ServiceContent};
 use super::{Error, version};
 
-use crate::config::{Credentials, Vcenter};
+use crate::config::{Credentials, Tls, Vcenter};
 
 /// What any vCenter that is alive answers at once, without a session.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
@@ -117,6 +117,14 @@ impl Session {
     /// Where this session goes.
     pub fn endpoint(&self) -> &Endpoint {
         self.shared.transport.endpoint()
+    }
+
+    /// Trusts these certificates from now on; the login stays.
+    ///
+    /// # Errors
+    /// A CA file that cannot be read or is none; the old ones are trusted on.
+    pub fn retrust(&self, tls: &Tls) -> Result<(), Error> {
+        self.shared.transport.retrust(tls)
     }
 
     /// The credentials as they change from now on.
@@ -274,13 +282,19 @@ impl Session {
         interpret::<RetrieveServiceContent>(&answer)
     }
 
+    /// What the server calls its own version is the newest that it offers: only when that is too new
+    /// for us, it is asked which older ones it offers as well.
     async fn api_version(&self, content: &ServiceContent) -> Result<String, Error> {
         const METHOD: &str = "vimServiceVersions";
+        let own = &content.about.api_version;
+        if version::is_known(own) {
+            return Ok(own.clone());
+        }
         let answer = self.shared.transport.get(METHOD, "/sdk/vimServiceVersions.xml", PROBE_DEADLINE).await?;
         match answer.status {
             200 => version::negotiate(&answer.body).map_err(|error| Error::Decode { method: METHOD, error }),
             // Behind a proxy that passes on only what it knows.
-            404 => Ok(content.about.api_version.clone()),
+            404 => Ok(own.clone()),
             status => Err(Error::Status { method: METHOD, status }),
         }
     }
