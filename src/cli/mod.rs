@@ -1,9 +1,9 @@
 //! The command line: one subcommand per workload.
 
 mod ccm;
-mod credentials;
 mod lifecycle;
 mod logging;
+mod notices;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

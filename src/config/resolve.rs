@@ -31,7 +31,8 @@ pub(super) fn resolve(
     default_directory: Option<&Path>,
     report: &mut Report,
 ) -> (Config, Origins) {
-    let mut resolver = Resolver { dialect: raw.dialect, default_directory, report, origins: Origins::new(file) };
+    let mut resolver =
+        Resolver { dialect: raw.dialect, default_directory, report, origins: Origins::new(file) };
     let vcenters = resolver.vcenters(raw);
     let labels = resolver.labels(&raw.labels);
     let nodes = resolver.nodes(&raw.nodes);

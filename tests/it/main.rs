@@ -6,6 +6,7 @@
 mod architecture;
 mod client;
 mod lifecycle;
+mod live;
 mod nodes;
 mod support;
 mod zones;

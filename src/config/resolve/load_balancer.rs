@@ -121,7 +121,11 @@ impl Resolver<'_> {
         }
         for naming in [TCP_PROFILE, UDP_PROFILE] {
             if both(naming) {
-                self.warn(raw, naming.1, format!("has no effect beside `{}`; remove one", self.name(naming.0)));
+                self.warn(
+                    raw,
+                    naming.1,
+                    format!("has no effect beside `{}`; remove one", self.name(naming.0)),
+                );
             }
         }
         let reference = |(by_id, by_name)| {

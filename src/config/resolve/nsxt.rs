@@ -69,8 +69,9 @@ impl Resolver<'_> {
         if !lost && !WAYS.into_iter().any(|(a, b)| given(a) || given(b)) {
             let [certificate, token, secret, user] =
                 WAYS.map(|(a, b)| format!("`{}` and `{}`", self.name(a), self.name(b)));
-            let message =
-                format!("there are no credentials for NSX; write {user}, {secret}, {certificate}, or {token}");
+            let message = format!(
+                "there are no credentials for NSX; write {user}, {secret}, {certificate}, or {token}"
+            );
             let key = raw.section.path(self.dialect);
             self.report.error(&raw.section, self.place_of_section(raw), key, message);
         }
