@@ -11,7 +11,7 @@ use futures::future::join_all;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{debug, info, warn};
 
-use super::{credentials, lifecycle, logging};
+use super::{config_command, credentials, lifecycle, logging};
 use crate::config::{self, Config, Labels, Severity};
 use crate::controllers;
 use crate::controllers::node::{self, parse_node_labels};
@@ -90,7 +90,8 @@ pub(super) fn main(args: Args) -> anyhow::Result<()> {
 }
 
 fn load_config(args: &Args) -> anyhow::Result<Config> {
-    let loaded = config::load_file(&args.cloud_config, config::Options { strict: args.strict_config })?;
+    let options = config::Options { strict: args.strict_config };
+    let loaded = config::load_file_with(&args.cloud_config, options, &config_command::environment())?;
     for warning in &loaded.warnings {
         match warning.severity {
             Severity::Warning => warn!("{warning}"),

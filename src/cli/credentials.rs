@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use secrecy::ExposeSecret;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -25,7 +24,7 @@ type Sender = watch::Sender<Result<Arc<Credentials>, String>>;
 pub(super) fn feed(vcenter: &Vcenter, client: &kube::Client) -> CredentialFeed {
     match &vcenter.credentials {
         CredentialSource::Inline { user, password } => {
-            let credentials = Credentials { user: user.clone(), password: password.clone() };
+            let credentials = Credentials::Login { user: user.clone(), password: password.clone() };
             watch::channel(Ok(Arc::new(credentials))).1
         }
         CredentialSource::Secret(secret) => {
@@ -75,7 +74,7 @@ fn offer(sender: &Sender, data: Result<Data, String>, server: &str, origin: &str
         Err(error) => Err(error),
     };
     sender.send_if_modified(|current| match (&*current, offered) {
-        (Ok(old), Ok(new)) if same(old, &new) => false,
+        (Ok(old), Ok(new)) if **old == new => false,
         (Ok(_), Err(error)) => {
             warn!(%error, "the credentials cannot be read; the last good ones stay in use");
             false
@@ -88,16 +87,12 @@ fn offer(sender: &Sender, data: Result<Data, String>, server: &str, origin: &str
         }
         (old, Ok(new)) => {
             if old.is_ok() {
-                info!(origin, user = new.user, "the credentials have changed");
+                info!(origin, account = new.account(), "the credentials have changed");
             }
             *current = Ok(Arc::new(new));
             true
         }
     });
-}
-
-fn same(old: &Credentials, new: &Credentials) -> bool {
-    old.user == new.user && old.password.expose_secret() == new.password.expose_secret()
 }
 
 /// The files of a directory by name; those that kubelet hides (`..data`) are left out.

@@ -76,7 +76,8 @@ impl Writer {
             self.comments(1, &raw.comments);
             let (Section::Vcenter(id) | Section::LoadBalancerClass(id)) = &raw.section else { continue };
             let id_text = yaml_text::scalar(id);
-            let default_server = matches!(raw.section, Section::Vcenter(_)) && raw.text(Field::Server).is_none();
+            let default_server =
+                matches!(raw.section, Section::Vcenter(_)) && raw.text(Field::Server).is_none();
             if raw.values().next().is_none() && !default_server {
                 self.line(1, &format!("{id_text}: {{}}"));
                 continue;
@@ -102,7 +103,9 @@ impl Writer {
         match &value.data {
             Data::Text(text) => {
                 let text = match shape {
-                    Shape::Bool => values::boolean(text).map_or_else(|_| yaml_text::scalar(text), |yes| yes.to_string()),
+                    Shape::Bool => {
+                        values::boolean(text).map_or_else(|_| yaml_text::scalar(text), |yes| yes.to_string())
+                    }
                     // Upstream's reader wants a number and refuses a text.
                     _ if value.field == Field::Port && values::port(text).is_ok() => text.trim().to_owned(),
                     _ => yaml_text::scalar(text),

@@ -69,8 +69,7 @@ pub(super) struct SyntaxError {
 
 /// Reads the whole text.
 pub(super) fn parse(text: &str) -> Result<File, SyntaxError> {
-    let mut scanner =
-        Scanner { rest: text.chars().peekable(), line: 1, column: 1, comments: Vec::new() };
+    let mut scanner = Scanner { rest: text.chars().peekable(), line: 1, column: 1, comments: Vec::new() };
     let mut sections: Vec<Section> = Vec::new();
     loop {
         scanner.skip_blanks();

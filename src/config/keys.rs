@@ -240,9 +240,7 @@ impl Section {
             return (section, text.to_owned());
         }
         let key = self.key_path(dialect, spelling);
-        let home = Self::examples(dialect)
-            .into_iter()
-            .find(|other| other.find(dialect, spelling).is_some());
+        let home = Self::examples(dialect).into_iter().find(|other| other.find(dialect, spelling).is_some());
         if let Some(home) = home {
             return (key, format!("has no effect here; it belongs in `{}`", home.path(dialect)));
         }

@@ -168,12 +168,7 @@ const TOKEN: &str = ".vc-session-manager-token";
 
 impl<'a> Keys<'a> {
     fn sort(data: &'a BTreeMap<String, Vec<u8>>) -> Self {
-        let mut keys = Self {
-            data,
-            servers: BTreeSet::new(),
-            triples: BTreeSet::new(),
-            strange: Vec::new(),
-        };
+        let mut keys = Self { data, servers: BTreeSet::new(), triples: BTreeSet::new(), strange: Vec::new() };
         for key in data.keys() {
             let named = |suffix: &str| key.strip_suffix(suffix).filter(|server| !server.is_empty());
             let marked = |prefix: &str| key.strip_prefix(prefix).filter(|mark| !mark.is_empty());

@@ -20,11 +20,7 @@ pub(super) fn read(text: &str, file: &str, report: &mut Report) -> Result<RawCon
         }])
     })?;
     if let Some(line) = second {
-        report.warn(
-            line,
-            None,
-            "a second YAML document begins here and has no effect; remove the `---`",
-        );
+        report.warn(line, None, "a second YAML document begins here and has no effect; remove the `---`");
     }
     let mut raw = RawConfig::new(Dialect::Yaml);
     let Some(root) = root else {
@@ -117,7 +113,8 @@ fn read_classes(entry: &Entry, raw: &mut RawConfig, report: &mut Report) {
         Value::Null => return,
         Value::Mapping(entries) => entries,
         _ => {
-            let message = "expected classes by name, as in `loadBalancerClass: {public: {ipPoolName: public}}`";
+            let message =
+                "expected classes by name, as in `loadBalancerClass: {public: {ipPoolName: public}}`";
             report.error(&Section::LoadBalancer, entry.line, "loadBalancerClass".to_owned(), message);
             return;
         }

@@ -20,8 +20,7 @@ pub(super) fn comment(text: &str) -> String {
 }
 
 /// Words that mean something else than themselves, in any case.
-const RESERVED: &[&str] =
-    &["true", "false", "yes", "no", "on", "off", "y", "n", "null", "~", ".nan", ".inf"];
+const RESERVED: &[&str] = &["true", "false", "yes", "no", "on", "off", "y", "n", "null", "~", ".nan", ".inf"];
 
 /// Begins with a letter or slash, and has nothing that YAML gives a meaning to.
 fn is_plain(text: &str) -> bool {
@@ -32,8 +31,7 @@ fn is_plain(text: &str) -> bool {
 
 /// Not a control character, and no line break of YAML 1.1.
 fn is_printable(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 fn escaped(text: &str) -> String {

@@ -33,8 +33,18 @@ pub(super) const LABELS: &[Key] = &[
 
 /// Keys of the nodes' addresses.
 pub(super) const NODES: &[Key] = &[
-    Key::new(Field::InternalSubnet, "internalNetworkSubnetCidr", "internal-network-subnet-cidr", Shape::Commas),
-    Key::new(Field::ExternalSubnet, "externalNetworkSubnetCidr", "external-network-subnet-cidr", Shape::Commas),
+    Key::new(
+        Field::InternalSubnet,
+        "internalNetworkSubnetCidr",
+        "internal-network-subnet-cidr",
+        Shape::Commas,
+    ),
+    Key::new(
+        Field::ExternalSubnet,
+        "externalNetworkSubnetCidr",
+        "external-network-subnet-cidr",
+        Shape::Commas,
+    ),
     Key::new(Field::InternalNetwork, "internalVmNetworkName", "internal-vm-network-name", Shape::Text),
     Key::new(Field::ExternalNetwork, "externalVmNetworkName", "external-vm-network-name", Shape::Text),
     Key::new(
@@ -87,5 +97,4 @@ pub(super) const CLASS: &[Key] = &[
 ];
 
 /// Keys of the routes.
-pub(super) const ROUTE: &[Key] =
-    &[Key::new(Field::RouterPath, "routerPath", "router-path", Shape::Text)];
+pub(super) const ROUTE: &[Key] = &[Key::new(Field::RouterPath, "routerPath", "router-path", Shape::Text)];

@@ -114,16 +114,13 @@ impl Resolver<'_> {
     }
 
     /// User and password out of the file, if there are any; else the default directory.
-    fn inline(
-        &mut self,
-        section: &Section,
-        own: &Settings<'_>,
-        global: &Settings<'_>,
-    ) -> CredentialSource {
+    fn inline(&mut self, section: &Section, own: &Settings<'_>, global: &Settings<'_>) -> CredentialSource {
         let fields = [Field::User, Field::Password];
         let lost = |field| own.raw.has_lost(field) || global.raw.has_lost(field);
-        let givers = fields.map(|field| [own, global].into_iter().find(|side| side.raw.text(field).is_some()));
-        if let (Some(path), [None, None], false) = (self.default_directory, givers, fields.into_iter().any(lost))
+        let givers =
+            fields.map(|field| [own, global].into_iter().find(|side| side.raw.text(field).is_some()));
+        if let (Some(path), [None, None], false) =
+            (self.default_directory, givers, fields.into_iter().any(lost))
         {
             return CredentialSource::Directory(path.to_owned());
         }

@@ -8,7 +8,6 @@ use super::credentials::Source;
 use super::{Resolver, paths};
 use crate::config::keys::{Field, Section};
 use crate::config::model::{Feature, FeatureName, Nsxt, NsxtAuth, Route, Tls};
-use crate::config::origin::Place;
 use crate::config::raw::RawSection;
 use crate::config::values;
 
@@ -69,10 +68,11 @@ impl Resolver<'_> {
         if !lost && !WAYS.into_iter().any(|(a, b)| given(a) || given(b)) {
             let [certificate, token, secret, user] =
                 WAYS.map(|(a, b)| format!("`{}` and `{}`", self.name(a), self.name(b)));
-            let message =
-                format!("there are no credentials for NSX; write {user}, {secret}, {certificate}, or {token}");
+            let message = format!(
+                "there are no credentials for NSX; write {user}, {secret}, {certificate}, or {token}"
+            );
             let key = raw.section.path(self.dialect);
-            self.report.error(&raw.section, self.place_of_section(raw), key, message);
+            self.report.error(&raw.section, &raw.place, key, message);
         }
         let text = |field| raw.text(field).map_or("", |(text, _)| text);
         Some(match WAYS[chosen?].0 {
@@ -129,15 +129,7 @@ impl Resolver<'_> {
             Feature::Disabled(_) => format!("needs `{nsxt_section}`, which cannot be used"),
         };
         let key = raw.section.path(self.dialect);
-        self.report.error(&raw.section, self.place_of_section(raw), key, message);
-    }
-
-    /// Where a section begins, or if it is made of variables alone, one of them.
-    pub(super) fn place_of_section(&self, raw: &RawSection) -> Place {
-        match &raw.place {
-            Place::Nowhere => raw.values().next().map_or(Place::Nowhere, |value| value.place.clone()),
-            place => place.clone(),
-        }
+        self.report.error(&raw.section, &raw.place, key, message);
     }
 
     /// The feature as it is if anything is wrong with it.

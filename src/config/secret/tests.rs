@@ -62,9 +62,7 @@ fn second_form_keeps_line_breaks() {
     assert_eq!(password, "p\n");
     assert_eq!(
         warnings,
-        [
-            "Secret ns/s: the value of key `password_1` ends with a line break, which is taken as part of it"
-        ]
+        ["Secret ns/s: the value of key `password_1` ends with a line break, which is taken as part of it"]
     );
 }
 
