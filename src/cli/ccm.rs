@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use futures::FutureExt;
-use tokio::sync::mpsc;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-use super::{lifecycle, logging, notices};
-use crate::config::{self, Environment, Severity};
+use super::{config_command, lifecycle, logging, notices};
+use crate::config::{self, Severity};
 use crate::controllers;
 use crate::controllers::node::{self, parse_node_labels};
 use crate::fleet::{self, Fleet, Reading, Source};
@@ -94,9 +94,10 @@ pub(super) fn main(args: Args) -> anyhow::Result<()> {
 /// Where the configuration is, and how it is read, warnings included.
 fn source(args: &Args) -> Source {
     let options = config::Options { strict: args.strict_config };
-    let environment = Environment::of_process();
+    let environment = config_command::environment();
     Source::new(args.cloud_config.clone(), move |path| {
-        let loaded = config::load_file_with(path, options, &environment).map_err(|error| error.to_string())?;
+        let loaded =
+            config::load_file_with(path, options, &environment).map_err(|error| error.to_string())?;
         for warning in &loaded.warnings {
             match warning.severity {
                 Severity::Warning => warn!("{warning}"),

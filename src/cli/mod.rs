@@ -1,6 +1,7 @@
 //! The command line: one subcommand per workload.
 
 mod ccm;
+mod config_command;
 mod lifecycle;
 mod logging;
 mod notices;
@@ -27,6 +28,8 @@ struct Cli {
 enum Workload {
     /// The cloud controller manager: initialises Nodes and keeps their addresses current.
     Ccm(ccm::Args),
+    /// Configuration files: what one means, and conversion to YAML.
+    Config(config_command::Args),
 }
 
 /// Runs the workload that the arguments name; returns the process's exit code.
@@ -44,6 +47,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let outcome = match cli.workload {
         Workload::Ccm(args) => ccm::main(args),
+        Workload::Config(args) => config_command::main(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -75,6 +79,7 @@ mod tests {
         let args = with_workload(args.iter().map(OsString::from));
         Cli::try_parse_from(args).map(|cli| match cli.workload {
             Workload::Ccm(args) => args,
+            Workload::Config(_) => panic!("not the manager"),
         })
     }
 

@@ -101,15 +101,18 @@ impl List<'_> {
         }
     }
 
-    /// The one thing that has no place at a vCenter.
+    /// The one thing that has no place at a vCenter. The default directory is not said here: for a
+    /// vCenter with a user in the file it does not count, unlike one that is named.
     fn global(&mut self, config: &Config) {
         for vcenter in &config.vcenters {
             if let CredentialSource::Directory(directory) = &vcenter.credentials {
                 let section = Section::Vcenter(vcenter.id.clone());
                 let origin = self.origins.get(&section, Field::SecretsDirectory);
                 let value = SettingValue::Text(directory.display().to_string());
-                self.add_from(&Section::Global, Field::SecretsDirectory, value, origin);
-                return;
+                if origin != Origin::Default {
+                    self.add_from(&Section::Global, Field::SecretsDirectory, value, origin);
+                    return;
+                }
             }
         }
     }

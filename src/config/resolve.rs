@@ -14,7 +14,7 @@ use ipnet::IpNet;
 
 use super::dialect::Dialect;
 use super::environment;
-use super::keys::{Field, Section, name};
+use super::keys::{Field, name};
 use super::model::{AddressRule, Config, Labels, Nodes};
 use super::origin::{Origins, Place};
 use super::problem::Report;
@@ -68,7 +68,12 @@ impl Resolver<'_> {
 
     fn error(&mut self, raw: &RawSection, field: Field, place: &Place, message: impl Into<String>) {
         let key = self.key(raw, field);
-        let place = if *place == Place::Nowhere { &raw.place } else { place };
+        let place = match place {
+            // What is missing is in no variable, and only then is the key named.
+            Place::Variable(_) if raw.get(field).is_none() => &Place::Nowhere,
+            Place::Nowhere => &raw.place,
+            place => place,
+        };
         self.report.error(&raw.section, place, key, message);
     }
 

@@ -27,7 +27,7 @@ use kube::Client;
 use tokio::sync::mpsc;
 
 use crate::config::Labels;
-use crate::provider::{CurrentInstances, VcenterHandle};
+use crate::provider::CurrentInstances;
 use crate::vsphere::inventory::{Health, Inventory, ZoneCategories, ZoneOptions};
 use change::{Change, changes};
 use member::Member;
@@ -55,7 +55,7 @@ pub enum Notice {
 pub type Notices = mpsc::UnboundedSender<Notice>;
 
 /// What a fleet is made with besides the configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Reads Secrets.
     pub client: Client,
@@ -76,7 +76,6 @@ pub struct Unusable {
 }
 
 /// The vCenters of one configuration after the other.
-#[derive(Debug)]
 pub struct Fleet {
     options: Options,
     members: Mutex<Vec<Member>>,

@@ -89,7 +89,7 @@ impl Resolver<'_> {
             let sizes = LoadBalancerSize::ALL.map(LoadBalancerSize::as_str).join(", ");
             let key = top.section.field_path(self.dialect, Field::Size);
             let message = format!("is missing; write one of {sizes}");
-            self.report.error(&top.section, self.place_of_section(wanted_by), key, message);
+            self.report.error(&top.section, &wanted_by.place, key, message);
         }
         self.parse(top, Field::Size, values::load_balancer_size)
     }
@@ -146,7 +146,7 @@ impl Resolver<'_> {
         }
         let key = top.section.field_path(self.dialect, field);
         let message = format!("is missing; write it, or `{}`", self.name(other));
-        self.report.error(&top.section, self.place_of_section(wanted_by), key, message);
+        self.report.error(&top.section, &wanted_by.place, key, message);
     }
 }
 

@@ -8,7 +8,6 @@ use super::credentials::Source;
 use super::{Resolver, paths};
 use crate::config::keys::{Field, Section};
 use crate::config::model::{Feature, FeatureName, Nsxt, NsxtAuth, Route, Tls};
-use crate::config::origin::Place;
 use crate::config::raw::RawSection;
 use crate::config::values;
 
@@ -73,7 +72,7 @@ impl Resolver<'_> {
                 "there are no credentials for NSX; write {user}, {secret}, {certificate}, or {token}"
             );
             let key = raw.section.path(self.dialect);
-            self.report.error(&raw.section, self.place_of_section(raw), key, message);
+            self.report.error(&raw.section, &raw.place, key, message);
         }
         let text = |field| raw.text(field).map_or("", |(text, _)| text);
         Some(match WAYS[chosen?].0 {
@@ -130,15 +129,7 @@ impl Resolver<'_> {
             Feature::Disabled(_) => format!("needs `{nsxt_section}`, which cannot be used"),
         };
         let key = raw.section.path(self.dialect);
-        self.report.error(&raw.section, self.place_of_section(raw), key, message);
-    }
-
-    /// Where a section begins, or if it is made of variables alone, one of them.
-    pub(super) fn place_of_section(&self, raw: &RawSection) -> Place {
-        match &raw.place {
-            Place::Nowhere => raw.values().next().map_or(Place::Nowhere, |value| value.place.clone()),
-            place => place.clone(),
-        }
+        self.report.error(&raw.section, &raw.place, key, message);
     }
 
     /// The feature as it is if anything is wrong with it.

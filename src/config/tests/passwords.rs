@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
-use super::super::{CredentialSource, Options, load};
+use super::super::{CredentialSource, Options};
+use super::load;
 
 /// The password that a file holds.
 fn password(text: &str) -> String {

@@ -104,10 +104,12 @@ async fn files_in_a_directory_are_followed_also_when_they_are_written_one_by_one
     directory.write("127.0.0.1.username", USER).unwrap();
     directory.write("127.0.0.1.password", "pass").unwrap();
     let base = Config::of(&[&vcsim]).yaml();
-    let text: String = base.lines().filter(|line| !line.contains("user:") && !line.contains("password:")).fold(
-        format!("global:\n  secretsDirectory: {}\n", directory.path().display()),
-        |text, line| text + line + "\n",
-    );
+    let text: String = base
+        .lines()
+        .filter(|line| !line.contains("user:") && !line.contains("password:"))
+        .fold(format!("global:\n  secretsDirectory: {}\n", directory.path().display()), |text, line| {
+            text + line + "\n"
+        });
     let manager = cluster.manager_with(&Config::of(&[&vcsim]), |options| options.config = text);
     cluster.initialised(&names(&vms)[..1], SOON).await;
 

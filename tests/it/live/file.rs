@@ -19,8 +19,10 @@ async fn a_rule_that_changes_takes_effect_without_a_login() {
     assert!(addresses(&before[0]).iter().any(|entry| entry.starts_with("ExternalIP")), "{before:?}");
     let made = vcsim.requests().await.unwrap();
 
-    let only_internal =
-        config.clone().nodes("internalNetworkSubnetCidr", "0.0.0.0/0").nodes("externalNetworkSubnetCidr", "192.0.2.0/24");
+    let only_internal = config
+        .clone()
+        .nodes("internalNetworkSubnetCidr", "0.0.0.0/0")
+        .nodes("externalNetworkSubnetCidr", "192.0.2.0/24");
     manager.write_config(&only_internal.yaml()).unwrap();
     for vm in &vms {
         let internal = |entries: Vec<String>| {
@@ -49,7 +51,10 @@ async fn a_bad_file_is_refused_and_told_and_the_last_good_one_stays_in_use() {
     let bad = config.yaml().replace("port:", "port: nonsense #");
     manager.write_config(&bad).unwrap();
     let message = notices.wait("ConfigurationRefused").await;
-    assert!(message.contains("vsphere.conf") && message.contains("port") && message.contains("line"), "{message}");
+    assert!(
+        message.contains("vsphere.conf") && message.contains("port") && message.contains("line"),
+        "{message}"
+    );
     assert!(!message.contains(vcsim.password()) || vcsim.password() == "pass", "{message}");
     cluster.register(&specs(&vms)[1..]).await;
     cluster.initialised(&names(&vms), SOON).await;

@@ -54,7 +54,10 @@ async fn a_vcenter_that_does_not_answer_is_not_taken_until_it_does() {
     let wrong = Config::with([Vcenter::of(&first), Vcenter::of(&second).password("wrong")]);
     manager.write_config(&wrong.yaml()).unwrap();
     let message = notices.wait("ConfigurationRefused").await;
-    assert!(message.contains("refuses the login") && message.contains(&second.port().to_string()), "{message}");
+    assert!(
+        message.contains("refuses the login") && message.contains(&second.port().to_string()),
+        "{message}"
+    );
     cluster.register(&specs(&here)[1..]).await;
     cluster.initialised(&names(&here), SOON).await;
     assert_eq!(second.requests().await.unwrap().failed_logins, 1, "it is not tried again and again");
