@@ -38,10 +38,12 @@ fn sum(content: &[u8]) -> [u8; 32] {
     sum
 }
 
+type Load = dyn Fn(&Path) -> Result<Config, String> + Send + Sync;
+
 /// Where the configuration comes from.
 pub struct Source {
     path: PathBuf,
-    load: Box<dyn Fn(&Path) -> Result<Config, String> + Send + Sync>,
+    load: Box<Load>,
 }
 
 impl fmt::Debug for Source {

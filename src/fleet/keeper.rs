@@ -154,7 +154,7 @@ impl Keeping {
             self.tell(Notice::CredentialsRefused(error));
         } else {
             warn!(%error, "no credentials");
-            self.sender.send_replace(Err(error));
+            drop(self.sender.send_replace(Err(error)));
         }
     }
 

@@ -57,12 +57,9 @@ pub(super) async fn login(vcenter: &Vcenter, credentials: Arc<Credentials>) -> R
 /// Waits until a new vCenter can be asked.
 pub(super) async fn connected(inventory: &Inventory) -> Result<(), Error> {
     let mut health = inventory.health();
-    let settled = health.wait_for(|health| match health {
-        Health::Up => true,
-        // They may still be on their way.
-        Health::Connecting | Health::Down(Error::NoCredentials(_)) => false,
-        Health::Down(_) => true,
-    });
+    // Credentials that are not there may still be on their way.
+    let settled = health
+        .wait_for(|health| !matches!(health, Health::Connecting | Health::Down(Error::NoCredentials(_))));
     match tokio::time::timeout(CONNECTING, settled).await {
         Ok(Ok(health)) => match &*health {
             Health::Down(error) => Err(error.clone()),

@@ -35,9 +35,9 @@ impl Notices {
 
     /// Waits for the first message with this reason.
     pub(super) async fn wait(&self, reason: &str) -> String {
-        let told = eventually(&format!("{reason} is told"), SOON, async || {
-            self.all(reason).await.into_iter().next().ok_or("it is not")
-        });
+        let what = format!("{reason} is told");
+        let told =
+            eventually(&what, SOON, async || self.all(reason).await.into_iter().next().ok_or("it is not"));
         told.await.unwrap()
     }
 }

@@ -27,7 +27,7 @@ async fn a_password_that_changes_in_vcenter_first_costs_two_failed_logins_and_no
     let manager = watchful(&cluster, &config);
     cluster.initialised(&names(&vms)[..1], SOON).await;
 
-    vcsim.set_credentials(USER, "changed").await.unwrap();
+    vcsim.set_credentials(USER, "n3w-s3cret").await.unwrap();
     vcsim.terminate_sessions().await.unwrap();
     manager.wait_for_log("refuses the login", SOON).await.unwrap();
     cluster.register(&specs(&vms)[1..]).await;
@@ -35,7 +35,7 @@ async fn a_password_that_changes_in_vcenter_first_costs_two_failed_logins_and_no
     assert!(failed(&vcsim).await <= 2, "SOAP and REST together");
 
     let changed = Instant::now();
-    cluster.put_secret("race", &data("changed")).await;
+    cluster.put_secret("race", &data("n3w-s3cret")).await;
     cluster.initialised(&names(&vms), Duration::from_secs(5)).await;
     assert!(changed.elapsed() < Duration::from_secs(5), "{:?}", changed.elapsed());
     assert!(failed(&vcsim).await <= 2);
@@ -52,14 +52,14 @@ async fn a_password_that_changes_in_the_secret_first_is_used_when_vcenter_knows_
     let manager = watchful(&cluster, &Config::with([Vcenter::of(&vcsim).secret("kube-system", "early")]));
     cluster.initialised(&names(&vms)[..1], SOON).await;
 
-    cluster.put_secret("early", &data("changed")).await;
+    cluster.put_secret("early", &data("n3w-s3cret")).await;
     let message = notices.wait("CredentialsRefused").await;
-    assert!(message.contains(USER) && !message.contains("changed"), "{message}");
+    assert!(message.contains(USER) && !message.contains("n3w-s3cret"), "{message}");
     assert_eq!(failed(&vcsim).await, 1, "tried once, beside the session that works");
     cluster.register(&specs(&vms)[1..]).await;
     cluster.initialised(&names(&vms), SOON).await;
 
-    vcsim.set_credentials(USER, "changed").await.unwrap();
+    vcsim.set_credentials(USER, "n3w-s3cret").await.unwrap();
     vcsim.terminate_sessions().await.unwrap();
     manager.wait_for_log("the credentials have changed", SOON).await.unwrap();
     let late = vcsim.create_vms("later-", 1).await.unwrap();
@@ -78,13 +78,13 @@ async fn a_password_in_the_file_changes_like_one_in_a_secret() {
     let manager = watchful(&cluster, &Config::of(&[&vcsim]));
     cluster.initialised(&names(&vms)[..1], SOON).await;
 
-    let changed = Config::with([Vcenter::of(&vcsim).password("changed")]);
+    let changed = Config::with([Vcenter::of(&vcsim).password("n3w-s3cret")]);
     manager.write_config(&changed.yaml()).unwrap();
     let message = notices.wait("ConfigurationRefused").await;
-    assert!(message.contains("refuses the login") && !message.contains("changed\""), "{message}");
+    assert!(message.contains("refuses the login") && !message.contains("n3w-s3cret"), "{message}");
     assert_eq!(failed(&vcsim).await, 1);
 
-    vcsim.set_credentials(USER, "changed").await.unwrap();
+    vcsim.set_credentials(USER, "n3w-s3cret").await.unwrap();
     let again = format!("{}# and now vCenter knows it\n", changed.yaml());
     manager.write_config(&again).unwrap();
     notices.wait("ConfigurationChanged").await;
@@ -113,10 +113,10 @@ async fn files_in_a_directory_are_followed_also_when_they_are_written_one_by_one
     let manager = cluster.manager_with(&Config::of(&[&vcsim]), |options| options.config = text);
     cluster.initialised(&names(&vms)[..1], SOON).await;
 
-    vcsim.set_credentials("other@vsphere.local", "changed").await.unwrap();
+    vcsim.set_credentials("other@vsphere.local", "n3w-s3cret").await.unwrap();
     directory.write("127.0.0.1.username", "other@vsphere.local").unwrap();
     tokio::time::sleep(Duration::from_millis(500)).await;
-    directory.write("127.0.0.1.password", "changed").unwrap();
+    directory.write("127.0.0.1.password", "n3w-s3cret").unwrap();
     manager.wait_for_log("the credentials have changed", SOON).await.unwrap();
     vcsim.terminate_sessions().await.unwrap();
     cluster.register(&specs(&vms)[1..]).await;
