@@ -58,8 +58,12 @@ impl Environment {
         Self { variables, directories }
     }
 
-    /// The directory that counts without being named, if it exists.
+    /// The directory that counts without being named, if it exists. A variable that names another one
+    /// turns it off, even if that one does not exist.
     pub(super) fn default_directory(&self) -> Option<&Path> {
+        if self.variables.contains_key(DIRECTORY) {
+            return None;
+        }
         self.directories.get(Path::new(Self::SECRETS_DIRECTORY)).map(PathBuf::as_path)
     }
 

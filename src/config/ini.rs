@@ -126,15 +126,15 @@ fn read_variable(variable: gcfg::Variable, target: &mut RawSection, report: &mut
         (Shape::Text | Shape::Bool, Some(text)) => Data::Text(text.clone()),
         (Shape::List | Shape::Commas, Some(text)) => split(text, line),
         (Shape::Map, Some(text)) if text.trim().is_empty() => return,
-        (Shape::Map, Some(text)) => match json_object(text) {
-            Some(pairs) => Data::Map(pairs),
-            None => {
+        (Shape::Map, Some(text)) => {
+            let Some(pairs) = json_object(text) else {
                 let message = "expected a JSON object of texts, as in \"{\\\"scope\\\": \\\"tag\\\"}\"";
                 report.error(&target.section, line, path, message);
                 target.lose(key.field);
                 return;
-            }
-        },
+            };
+            Data::Map(pairs)
+        }
     };
     target.set_with_comments(key.field, line, data, variable.comments);
 }

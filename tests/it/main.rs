@@ -5,6 +5,7 @@
 
 mod architecture;
 mod client;
+mod config_command;
 mod lifecycle;
 mod live;
 mod nodes;

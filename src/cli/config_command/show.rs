@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::config::{Config, FeatureName, Loaded, Origin, Problem, Setting, SettingValue, yaml_scalar};
@@ -17,7 +17,7 @@ pub(super) struct Secrets {
 }
 
 impl Secrets {
-    fn of<'a>(self, secret: &'a secrecy::SecretString) -> &'a str {
+    fn of(self, secret: &SecretString) -> &str {
         if self.shown { secret.expose_secret() } else { HIDDEN }
     }
 }

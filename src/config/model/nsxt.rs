@@ -58,11 +58,9 @@ impl PartialEq for NsxtAuth {
                 Self::ClientCertificate { certificate: a, key: p },
                 Self::ClientCertificate { certificate: b, key: q },
             ) => a == b && p == q,
-            (Self::Vmc { auth_host: a, token: p }, Self::Vmc { auth_host: b, token: q }) => {
-                a == b && same_secret(p, q)
-            }
             (Self::Secret(a), Self::Secret(b)) => a == b,
-            (Self::Login { user: a, password: p }, Self::Login { user: b, password: q }) => {
+            (Self::Vmc { auth_host: a, token: p }, Self::Vmc { auth_host: b, token: q })
+            | (Self::Login { user: a, password: p }, Self::Login { user: b, password: q }) => {
                 a == b && same_secret(p, q)
             }
             _ => false,

@@ -1,5 +1,7 @@
 //! INI files as YAML.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::super::{Config, Dialect, Options, to_yaml};
@@ -204,11 +206,11 @@ fn ini() -> impl Strategy<Value = String> {
             // A user and a password there must be.
             let mut ini = format!("[Global]\nuser = u\npassword = p\n{global}");
             for (id, vcenter) in vcenters {
-                ini += &format!("[VirtualCenter {}]\n{vcenter}", quoted(&id));
+                write!(ini, "[VirtualCenter {}]\n{vcenter}", quoted(&id)).unwrap();
             }
-            ini += &format!("[Labels]\n{labels}[Nodes]\n{nodes}");
+            write!(ini, "[Labels]\n{labels}[Nodes]\n{nodes}").unwrap();
             let (user, password) = (quoted(&user), quoted(&password));
-            ini += &format!("[NSXT]\nhost = nsx\nuser = {user}\npassword = {password}\n");
+            write!(ini, "[NSXT]\nhost = nsx\nuser = {user}\npassword = {password}\n").unwrap();
             if route {
                 ini += "[Route]\nrouter-path = /t\n";
             }
@@ -220,7 +222,7 @@ fn ini() -> impl Strategy<Value = String> {
                     // No line break may stand in a header.
                     let name: String = name.chars().filter(|c| !"\n\t\\\"".contains(*c)).collect();
                     if !name.is_empty() {
-                        ini += &format!("[LoadBalancerClass {}]\n{class}", quoted(&name));
+                        write!(ini, "[LoadBalancerClass {}]\n{class}", quoted(&name)).unwrap();
                     }
                 }
             }

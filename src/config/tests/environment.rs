@@ -237,6 +237,7 @@ fn a_directory_comes_before_the_global_secret() {
         ["environment: VSPHERE_SECRETS_DIRECTORY: has no effect, because there is no such directory"]
     );
 
+    assert_eq!(directory(&secret, &by_variable, &[DEFAULT]).0, None, "the default is turned off");
     assert_eq!(directory(&inline, &[], &[DEFAULT]), (None, vec![]), "it is said where they are");
     assert_eq!(directory(vcenter, &[], &[DEFAULT]), (Some(DEFAULT.to_owned()), vec![]));
     assert_eq!(directory(&named, &[], &[DEFAULT]), (Some("/file".to_owned()), vec![]));

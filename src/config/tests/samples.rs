@@ -67,7 +67,9 @@ const IDS: [Field; 3] = [Field::IpPoolId, Field::TcpAppProfilePath, Field::UdpAp
 
 #[test]
 fn examples_work_when_their_mark_is_removed() {
-    let ways: [(&[&[Field]], fn(&Config) -> bool); 4] = [
+    /// The keys to leave out, and how what is left logs in.
+    type Way<'a> = (&'a [&'a [Field]], fn(&Config) -> bool);
+    let ways: [Way<'_>; 4] = [
         (&[&SECRETS, &DIRECTORY, &CERTIFICATE, &VMC[..2], &IDS], |config| {
             matches!(config.vcenters[0].credentials, CredentialSource::Inline { .. })
                 && matches!(config.nsxt.configured().unwrap().auth, NsxtAuth::Login { .. })
