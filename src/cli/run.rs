@@ -8,6 +8,7 @@
 //!   the lease is given back; a standby takes it over with its next try.
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use futures::FutureExt;
@@ -17,10 +18,10 @@ use tracing::info;
 
 use super::api::ApiServer;
 use super::ccm::Args;
-use super::configz::configz;
 use super::server::Admin;
 use super::term::Work;
-use crate::config::Config;
+use crate::fleet::{Reading, Source};
+use crate::k8s::Subject;
 use crate::k8s::leader::{Elector, Leadership, identity};
 use crate::metrics::Metrics;
 
@@ -28,18 +29,21 @@ use crate::metrics::Metrics;
 pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
 
 /// Runs until the order to stop.
-pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
+pub(super) async fn run(args: Args, source: Arc<Source>, reading: Reading) -> anyhow::Result<()> {
     // Before anything is begun that has to be ended in order, such as a login.
     let stop = stop_signal()?.boxed().shared();
     let metrics = Metrics::default();
     let api = ApiServer::find(&args.api, metrics.rest_client.clone()).await?;
     // Before everything else: health is asked for from the first moment on.
-    let (told, flags) = (config.clone(), std::env::args().skip(1).collect::<Vec<_>>());
-    let admin = Admin::start(&args.serving, &api, metrics, move || configz(&told, &flags)).await?;
+    let admin = Admin::start(&args.serving, &api, metrics, reading.config.clone()).await?;
     let stop = admin.unready_on(stop);
     let identity = identity().ok().context("the system has no random numbers")?;
     let election = args.leader.settings(identity);
-    let work = Work::new(&args, config, &admin)?;
+    let lease = match &election {
+        Some(settings) => Subject::lease(&settings.namespace, &settings.name),
+        None => Subject::lease("kube-system", "cloud-controller-manager"),
+    };
+    let work = Work::new(&args, lease, (source, reading), &admin)?;
     match election {
         None => work.run(&api.client(None)?, stop).await?,
         Some(settings) => {
@@ -47,7 +51,8 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
             let mut elector = Elector::new(api.election_client()?, settings)?;
             admin.watch_election(&lease, elector.standing());
             in_turn(&mut elector, stop, async |leadership, over| {
-                work.run(&api.client(Some(&leadership))?, over).await
+                // In a box, because it is some 20 kB, most of it for a while only.
+                Box::pin(work.run(&api.client(Some(&leadership))?, over)).await
             })
             .await?;
         }

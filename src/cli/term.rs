@@ -4,45 +4,58 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use futures::future::join_all;
 use kube::Client;
+use tokio::sync::mpsc;
 use tracing::warn;
 
 use super::ccm::Args;
-use super::credentials;
-use super::readiness::AskedVcenters;
+use super::notices;
+use super::readiness::FleetInUse;
 use super::run::Stop;
 use super::server::Admin;
-use crate::config::{Config, Labels};
 use crate::controllers;
+use crate::fleet::{self, Fleet, Reading, Source};
+use crate::k8s::Subject;
 use crate::metrics::Metrics;
-use crate::provider::{VcenterHandle, VsphereInstances};
 use crate::vsphere::Session;
-use crate::vsphere::inventory::{Inventory, ZoneCategories, ZoneOptions};
-
-/// How long the logouts may take together: a vCenter that is away must not hold up the process.
-const LOGOUT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The work of a leader; it can be done any number of times, one after the other.
 pub(super) struct Work {
-    config: Config,
-    zones: Option<ZoneOptions>,
+    source: Arc<Source>,
+    /// What the files said at the start.
+    reading: Reading,
+    tag_refresh_period: Duration,
+    config_poll_period: Duration,
+    /// What Events about the manager are about.
+    lease: Subject,
     controllers: controllers::Options,
     metrics: Metrics,
-    asked: AskedVcenters,
+    in_use: FleetInUse,
 }
 
 impl Work {
     /// Prepares it, connecting to nothing. What is wrong with the configuration comes out here, on a
     /// standby too.
-    pub(super) fn new(args: &Args, config: Config, admin: &Admin) -> anyhow::Result<Self> {
-        for vcenter in &config.vcenters {
+    pub(super) fn new(
+        args: &Args,
+        lease: Subject,
+        (source, reading): (Arc<Source>, Reading),
+        admin: &Admin,
+    ) -> anyhow::Result<Self> {
+        for vcenter in &reading.config.vcenters {
             let (_, feed) = tokio::sync::watch::channel(Err("not read yet".to_owned()));
             Session::new(vcenter, feed).with_context(|| format!("vCenter {}", vcenter.id))?;
         }
-        let zones = zone_options(&config.labels, args.cloud.tag_refresh_period);
-        let asked = AskedVcenters::register(&admin.health);
-        Ok(Self { config, zones, controllers: args.controllers(), metrics: admin.metrics.clone(), asked })
+        Ok(Self {
+            source,
+            reading,
+            tag_refresh_period: args.cloud.tag_refresh_period,
+            config_poll_period: args.cloud.config_poll_period,
+            lease,
+            controllers: args.controllers(),
+            metrics: admin.metrics.clone(),
+            in_use: admin.fleet.clone(),
+        })
     }
 
     /// Does it, until `over`.
@@ -51,41 +64,38 @@ impl Work {
             over.await;
             return Ok(());
         }
-        let mut vcenters = Vec::new();
-        for vcenter in &self.config.vcenters {
-            let feed = credentials::feed(vcenter, client);
-            let metrics = self.metrics.vcenters.of(&vcenter.id);
-            let inventory = Inventory::observed(vcenter, self.zones.clone(), feed, metrics)
-                .with_context(|| format!("vCenter {}", vcenter.id))?;
-            vcenters.push(VcenterHandle {
-                id: vcenter.id.clone(),
-                inventory,
-                datacenters: vcenter.datacenters.clone(),
-                ip_families: vcenter.ip_families.clone(),
-            });
-        }
-        self.asked
-            .set(vcenters.iter().map(|vcenter| (vcenter.id.clone(), vcenter.inventory.clone())).collect());
-        let inventories: Vec<Inventory> = vcenters.iter().map(|vcenter| vcenter.inventory.clone()).collect();
-        let instances = Arc::new(VsphereInstances::start(vcenters, self.config.nodes.clone()));
+        let reading = self.newest();
+        let (notices, told) = mpsc::unbounded_channel();
+        let options = fleet::Options {
+            client: client.clone(),
+            tag_refresh_period: self.tag_refresh_period,
+            notices: notices.clone(),
+            metrics: self.metrics.clone(),
+        };
+        let fleet = Arc::new(Fleet::start(&reading, options)?);
+        self.in_use.set(Some(Arc::clone(&fleet)));
+        let events = self.metrics.events.clone();
+        let telling = tokio::spawn(notices::tell(client.clone(), self.lease.clone(), events, told));
+        let (source, period) = (Arc::clone(&self.source), self.config_poll_period);
+        let following = fleet::follow(Arc::clone(&fleet), source, reading, period, notices);
         let options = self.controllers.clone();
-        controllers::run_observed(client.clone(), instances, options, &self.metrics, over).await;
-        self.asked.set(Vec::new());
-
-        let logouts = join_all(inventories.iter().map(Inventory::close));
-        if tokio::time::timeout(LOGOUT_PATIENCE, logouts).await.is_err() {
-            warn!("a vCenter did not answer the logout; its session ends by itself");
+        let controllers =
+            controllers::run_observed(client.clone(), fleet.instances(), options, &self.metrics, over);
+        tokio::select! {
+            () = controllers => {}
+            never = following => match never {},
         }
-        for vcenter in &self.config.vcenters {
-            // A standby knows nothing of them.
-            self.metrics.vcenters.retire(&vcenter.id);
-        }
+        self.in_use.set(None);
+        fleet.close().await;
+        telling.abort();
         Ok(())
     }
-}
 
-/// Zones need both categories, as upstream has it; the configuration warns of one alone.
-fn zone_options(labels: &Labels, refresh_period: Duration) -> Option<ZoneOptions> {
-    let categories = ZoneCategories { region: labels.region.clone()?, zone: labels.zone.clone()? };
-    Some(ZoneOptions { categories, refresh_period })
+    /// What the files say now: who has stood by may have missed a change.
+    fn newest(&self) -> Reading {
+        self.source.read().unwrap_or_else(|why| {
+            warn!(why, "the changed configuration is refused; the one of the start is used");
+            self.reading.clone()
+        })
+    }
 }

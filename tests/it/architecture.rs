@@ -12,8 +12,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("provider", &["config", "vsphere", "cloud"]),
     ("k8s", &["metrics"]),
     ("controllers", &["cloud", "k8s", "metrics"]),
+    ("fleet", &["config", "metrics", "vsphere", "provider", "k8s"]),
     ("serve", &["metrics"]),
-    ("cli", &["config", "metrics", "vsphere", "cloud", "provider", "k8s", "controllers", "serve"]),
+    ("cli", &["config", "fleet", "metrics", "vsphere", "cloud", "provider", "k8s", "controllers", "serve"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
