@@ -2,9 +2,10 @@
 
 mod api;
 mod ccm;
-mod credentials;
+mod config_command;
 mod flags;
 mod logging;
+mod notices;
 mod run;
 pub mod serving;
 mod term;
@@ -36,6 +37,8 @@ enum Workload {
     /// those whose VM is gone.
     #[command(after_help = EXIT_CODES)]
     Ccm(Box<ccm::Args>),
+    /// Configuration files: what one means, and conversion to YAML.
+    Config(config_command::Args),
 }
 
 /// The end of `--help`.
@@ -63,6 +66,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let outcome = match cli.workload {
         Workload::Ccm(args) => ccm::main(*args),
+        Workload::Config(args) => config_command::main(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -85,8 +89,9 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let mut command = command();
     let matches = command.try_get_matches_from_mut(with_workload(args)).map_err(hints::add)?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
-    let Workload::Ccm(args) = &cli.workload;
-    args.check().map_err(|mistake| command.error(ErrorKind::ValueValidation, mistake))?;
+    if let Workload::Ccm(args) = &cli.workload {
+        args.check().map_err(|mistake| command.error(ErrorKind::ValueValidation, mistake))?;
+    }
     Ok(cli)
 }
 

@@ -7,8 +7,6 @@
 //! * On SIGTERM or SIGINT the controllers finish what they are about, the sessions end, and after that
 //!   the lease is given back; a standby takes it over with its next try.
 
-use std::pin::pin;
-
 use anyhow::Context as _;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, select};
@@ -18,20 +16,20 @@ use tracing::info;
 use super::api::ApiServer;
 use super::ccm::Args;
 use super::term::Work;
-use crate::config::Config;
+use crate::fleet::{Reading, Source};
 use crate::k8s::leader::{Elector, Leadership, identity};
 
 /// The order to stop, for as many as want to hear it.
 pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
 
 /// Runs until the order to stop.
-pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
+pub(super) async fn run(args: Args, source: Source, reading: Reading) -> anyhow::Result<()> {
     // Before anything is begun that has to be ended in order, such as a login.
     let stop = stop_signal()?.boxed().shared();
     let api = ApiServer::find(&args.api).await?;
     let identity = identity().ok().context("the system has no random numbers")?;
     let election = args.leader.settings(identity);
-    let work = Work::new(&args, config)?;
+    let work = Work::new(&args, source, reading)?;
     match election {
         None => work.run(&api.client(None)?, stop).await?,
         Some(settings) => {
@@ -63,7 +61,7 @@ async fn in_turn(
             async move { leadership.over().await }.boxed()
         };
         let over = select(stop.clone(), lost).map(drop).boxed().shared();
-        let mut working = pin!(work(leadership.clone(), over));
+        let mut working = Box::pin(work(leadership.clone(), over));
         // The lease is kept as long as anybody works, also on the way to rest.
         let outcome = tokio::select! {
             outcome = &mut working => outcome,

@@ -1,76 +1,86 @@
 //! What a leader does, from its first login to its last logout.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use futures::future::join_all;
 use kube::Client;
+use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
 use super::ccm::Args;
-use super::credentials;
+use super::notices;
 use super::run::Stop;
-use crate::config::{Config, Labels};
 use crate::controllers;
-use crate::provider::{VcenterHandle, VsphereInstances};
+use crate::fleet::{self, Fleet, Reading, Source};
+use crate::k8s::Subject;
 use crate::vsphere::Session;
-use crate::vsphere::inventory::{Inventory, ZoneCategories, ZoneOptions};
-
-/// How long the logouts may take together: a vCenter that is away must not hold up the process.
-const LOGOUT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The work of a leader; it can be done any number of times, one after the other.
 pub(super) struct Work {
-    config: Config,
-    zones: Option<ZoneOptions>,
+    source: Arc<Source>,
+    /// The last configuration that could be read.
+    reading: Mutex<Reading>,
+    config_poll_period: Duration,
+    tag_refresh_period: Duration,
+    /// What Events about the manager itself are about.
+    lease: Subject,
     controllers: controllers::Options,
 }
 
 impl Work {
     /// Prepares it, connecting to nothing. What is wrong with the configuration comes out here, on a
     /// standby too.
-    pub(super) fn new(args: &Args, config: Config) -> anyhow::Result<Self> {
-        for vcenter in &config.vcenters {
-            let (_, feed) = tokio::sync::watch::channel(Err("not read yet".to_owned()));
+    pub(super) fn new(args: &Args, source: Source, reading: Reading) -> anyhow::Result<Self> {
+        for vcenter in &reading.config.vcenters {
+            let (_, feed) = watch::channel(Err("not read yet".to_owned()));
             Session::new(vcenter, feed).with_context(|| format!("vCenter {}", vcenter.id))?;
         }
-        let zones = zone_options(&config.labels, args.cloud.tag_refresh_period);
-        Ok(Self { config, zones, controllers: args.controllers() })
+        Ok(Self {
+            source: Arc::new(source),
+            reading: Mutex::new(reading),
+            config_poll_period: args.cloud.config_poll_period,
+            tag_refresh_period: args.cloud.tag_refresh_period,
+            lease: args.leader.lease(),
+            controllers: args.controllers(),
+        })
     }
 
-    /// Does it, until `over`.
+    /// Does it, until `over`; this client writes no longer than that.
     pub(super) async fn run(&self, client: &Client, over: Stop) -> anyhow::Result<()> {
         if self.controllers.is_idle() {
             over.await;
             return Ok(());
         }
-        let mut vcenters = Vec::new();
-        for vcenter in &self.config.vcenters {
-            let feed = credentials::feed(vcenter, client);
-            let inventory = Inventory::start(vcenter, self.zones.clone(), feed)
-                .with_context(|| format!("vCenter {}", vcenter.id))?;
-            vcenters.push(VcenterHandle {
-                id: vcenter.id.clone(),
-                inventory,
-                datacenters: vcenter.datacenters.clone(),
-                ip_families: vcenter.ip_families.clone(),
-            });
+        let reading = self.reading();
+        let (notices, told) = mpsc::unbounded_channel();
+        let options = fleet::Options {
+            client: client.clone(),
+            tag_refresh_period: self.tag_refresh_period,
+            notices: notices.clone(),
+        };
+        let fleet = Arc::new(Fleet::start(&reading, options)?);
+        let telling = tokio::spawn(notices::tell(client.clone(), self.lease.clone(), told));
+        let source = Arc::clone(&self.source);
+        let following = fleet::follow(Arc::clone(&fleet), source, reading, self.config_poll_period, notices);
+        tokio::select! {
+            () = controllers::run(client.clone(), fleet.instances(), self.controllers.clone(), over) => {}
+            never = following => match never {},
         }
-        let inventories: Vec<Inventory> = vcenters.iter().map(|vcenter| vcenter.inventory.clone()).collect();
-        let instances = Arc::new(VsphereInstances::start(vcenters, self.config.nodes.clone()));
-        controllers::run(client.clone(), instances, self.controllers.clone(), over).await;
-
-        let logouts = join_all(inventories.iter().map(Inventory::close));
-        if tokio::time::timeout(LOGOUT_PATIENCE, logouts).await.is_err() {
-            warn!("a vCenter did not answer the logout; its session ends by itself");
-        }
+        fleet.close().await;
+        telling.abort();
         Ok(())
     }
-}
 
-/// Zones need both categories, as upstream has it; the configuration warns of one alone.
-fn zone_options(labels: &Labels, refresh_period: Duration) -> Option<ZoneOptions> {
-    let categories = ZoneCategories { region: labels.region.clone()?, zone: labels.zone.clone()? };
-    Some(ZoneOptions { categories, refresh_period })
+    /// The configuration to begin with: as it is now, or as it could be read last.
+    fn reading(&self) -> Reading {
+        let mut last = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.source.agrees(&last) {
+            match self.source.read() {
+                Ok(reading) => *last = reading,
+                Err(why) => warn!(%why, "the configuration cannot be used; beginning with the last good one"),
+            }
+        }
+        last.clone()
+    }
 }

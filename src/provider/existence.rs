@@ -6,21 +6,14 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 
-use super::instances::{Shared, VcenterHandle};
-use super::resolver;
+use super::search;
+use super::shared::{Question, Shared, VcenterHandle};
 use crate::cloud::{Existence, MachineRecord, NodeIdentity, Power, Proof, parse_uuid};
 use crate::vsphere::MoRef;
 use crate::vsphere::inventory::{ConnectionState, FoundBy, Health, PowerState, Query, Sighting, Suspect, Vm};
 
 /// How long a question waits for company: NotReady nodes come in crowds.
 const GATHER: Duration = Duration::from_millis(20);
-
-/// A question, and where the answer goes.
-pub(super) struct Question {
-    node: NodeIdentity,
-    record: Option<MachineRecord>,
-    reply: oneshot::Sender<Existence>,
-}
 
 /// Asks; the answer takes as long as the slowest vCenter.
 pub(super) async fn ask(
@@ -55,7 +48,7 @@ async fn answer(shared: Arc<Shared>, batch: Vec<Question>) {
     let queries: Vec<Result<Query, String>> = batch
         .iter()
         .map(|question| {
-            let mut query = resolver::query(&question.node).map_err(|error| error.to_string())?;
+            let mut query = search::query(&question.node).map_err(|error| error.to_string())?;
             // A name or an address proves nothing.
             query.dns_name.clear();
             query.ips.clear();

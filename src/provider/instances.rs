@@ -8,53 +8,23 @@ use futures::stream::{self, BoxStream};
 use tokio::sync::{broadcast, mpsc};
 
 use super::identify::Machine;
-use super::resolver::{self, Message};
 use super::roster::{Roster, State};
-use super::{addresses, existence, instance_type, zone};
+use super::shared::{Message, Shared, VcenterHandle};
+use super::{addresses, existence, instance_type, resolver, search, zone};
 use crate::cloud::{
     Existence, Instance, InstanceError, Instances, MachineRecord, NodeIdentity, ProviderId, swap_byte_order,
 };
-use crate::config::{IpFamily, Nodes};
-use crate::vsphere::inventory::{Inventory, Vm};
+use crate::config::Nodes;
+use crate::vsphere::inventory::Vm;
 use uuid::Uuid;
 
 /// Changes that a slow reader may lag behind before it gets every Node's name instead.
 const CHANGES_KEPT: usize = 16_384;
 
-/// One vCenter as the provider uses it.
-#[derive(Clone, Debug)]
-pub struct VcenterHandle {
-    /// Its key in the configuration.
-    pub id: String,
-    /// Its machines.
-    pub inventory: Inventory,
-    /// `datacenters` of the configuration, for messages.
-    pub datacenters: Vec<String>,
-    /// The address families wanted of its machines.
-    pub ip_families: Vec<IpFamily>,
-}
-
-impl VcenterHandle {
-    /// `vm-12 (node-1) in vCenter vc.example.org`
-    pub(super) fn locate(&self, vm: &Vm) -> String {
-        format!("{} ({}) in vCenter {}", vm.moref.id, vm.name, self.inventory.endpoint())
-    }
-}
-
 /// The machines of all configured vCenters.
 #[derive(Clone, Debug)]
 pub struct VsphereInstances {
     shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) vcenters: Vec<VcenterHandle>,
-    pub(super) roster: Roster,
-    pub(super) changes: broadcast::Sender<String>,
-    nodes: Nodes,
-    inbox: mpsc::UnboundedSender<Message>,
-    desk: mpsc::UnboundedSender<existence::Question>,
 }
 
 impl VsphereInstances {
@@ -70,10 +40,36 @@ impl VsphereInstances {
         Self { shared }
     }
 
+    /// The same for another configuration: Nodes whose machines are in a vCenter that stays keep
+    /// them, the others are looked for anew.
+    pub(super) fn followed_by(&self, vcenters: Vec<VcenterHandle>, nodes: Nodes) -> Self {
+        let next = Self::start(vcenters, nodes);
+        let place = |machine: Machine| {
+            let here = &self.shared.vcenters[machine.vcenter].inventory;
+            let vcenter = next.shared.vcenters.iter().position(|other| other.inventory.is(here))?;
+            Some(Machine { vcenter, ..machine })
+        };
+        for (identity, machine) in self.shared.roster.entries() {
+            let name = identity.name.clone();
+            let machine = machine.and_then(place);
+            let known = machine.is_some();
+            next.shared.roster.adopt(identity, machine);
+            if !known {
+                let _ = next.shared.inbox.send(Message::Look(name));
+            }
+        }
+        next
+    }
+
+    /// The Nodes that were asked for.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.shared.roster.names()
+    }
+
     /// Whether everything that the Node says of itself is true of this machine.
     fn fits(&self, machine: &Machine, node: &NodeIdentity) -> bool {
         let store = self.shared.vcenters[machine.vcenter].inventory.store();
-        let (Some(vm), Ok(query)) = (store.vm(&machine.moref), resolver::query(node)) else { return false };
+        let (Some(vm), Ok(query)) = (store.vm(&machine.moref), search::query(node)) else { return false };
         let is_its = |uuid: Uuid| {
             vm.bios_uuid.is_some_and(|bios| bios == uuid || bios == swap_byte_order(uuid))
                 || vm.instance_uuid == Some(uuid)

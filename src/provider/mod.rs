@@ -1,6 +1,7 @@
 //! The cloud interfaces implemented on vSphere.
 
 mod addresses;
+mod current;
 mod existence;
 mod identify;
 mod instance_type;
@@ -8,6 +9,8 @@ mod instances;
 mod ip;
 mod resolver;
 mod roster;
+mod search;
+mod shared;
 mod static_addresses;
 mod zone;
 
@@ -15,5 +18,7 @@ mod zone;
 mod fixtures;
 
 pub use addresses::select;
+pub use current::CurrentInstances;
 pub use instance_type::instance_type;
-pub use instances::{VcenterHandle, VsphereInstances};
+pub use instances::VsphereInstances;
+pub use shared::VcenterHandle;

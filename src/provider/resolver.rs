@@ -4,7 +4,7 @@
 //! One task does it all, so that there is nothing to lock and every decision has one place. Per
 //! vCenter at most one question is under way; Nodes that come meanwhile make up the next.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 use tracing::{debug, info};
 
-use super::identify::{Answer, Machine, Match, Verdict, identify};
-use super::instances::{Shared, VcenterHandle};
+use super::identify::{Answer, Machine, Verdict, identify};
 use super::roster::State;
-use crate::cloud::{InstanceError, NodeIdentity, ProviderId, ProviderIdError, parse_uuid};
-use crate::vsphere::inventory::{Change, Health, Hit, Query, Scope};
-use crate::vsphere::{Endpoint, Error};
+use super::search::{Asked, Search, find, in_scope, not_found, query};
+use super::shared::{Message, Shared, VcenterHandle};
+use crate::cloud::InstanceError;
+use crate::vsphere::inventory::{Change, Health, Hit};
 
 /// How long the first of a few Nodes waits for company.
 const GATHER_FEW: Duration = Duration::from_millis(5);
@@ -44,18 +44,6 @@ const LONGEST_RETRY: Duration = Duration::from_mins(5);
 
 /// After a sign that something appeared: others may follow at once.
 const NEWS_PAUSE: Duration = Duration::from_millis(20);
-
-/// What the resolver is told.
-#[derive(Debug)]
-pub(super) enum Message {
-    /// A Node is new, or says something else of itself.
-    Look(String),
-    /// A Node is gone.
-    Forget(String),
-}
-
-/// What vCenter `0` says: hits per Node, in the order asked.
-type Asked = (usize, Vec<String>, Result<Vec<Vec<Hit>>, String>);
 
 /// Starts the task; it ends when the provider is dropped.
 pub(super) fn start(shared: &Arc<Shared>, inbox: mpsc::UnboundedReceiver<Message>) {
@@ -96,19 +84,6 @@ struct Resolver {
     gathering: Option<(Instant, Instant)>,
     retry_at: Option<Instant>,
     retry_pause: Duration,
-}
-
-/// The search for one Node's machine.
-struct Search {
-    query: Query,
-    /// Per vCenter.
-    answers: Vec<Answer>,
-    /// Per vCenter, whether it is to be asked (again).
-    to_ask: Vec<bool>,
-    /// When others are waited for no longer.
-    grace: Option<Instant>,
-    /// Machines that match but are in other datacenters; for the message.
-    outside: Vec<String>,
 }
 
 impl Resolver {
@@ -159,15 +134,7 @@ impl Resolver {
                 let Some(identity) = shared.roster.identity(&name) else { return };
                 match query(&identity) {
                     Ok(query) => {
-                        let vcenters = shared.vcenters.len();
-                        let search = Search {
-                            query,
-                            answers: vec![Answer::Pending; vcenters],
-                            to_ask: vec![true; vcenters],
-                            grace: None,
-                            outside: Vec::new(),
-                        };
-                        self.searches.insert(name, search);
+                        self.searches.insert(name, Search::new(query, shared.vcenters.len()));
                         let now = Instant::now();
                         let first = self.gathering.map_or(now, |(first, _)| first);
                         self.gathering = Some((first, now));
@@ -375,107 +342,4 @@ fn leave_others(shared: &Shared, answer: &Answer, chosen: &Machine) {
             shared.vcenters[other.vcenter].inventory.leave(vec![other.moref.clone()]);
         }
     }
-}
-
-/// What to look for; an error if the Node is not ours to look for.
-pub(super) fn query(node: &NodeIdentity) -> Result<Query, InstanceError> {
-    let provider_uuid = match node.provider_id.as_deref().map(ProviderId::parse) {
-        None => None,
-        Some(Ok(id)) => Some(id.uuid()),
-        Some(Err(error @ (ProviderIdError::Foreign { .. } | ProviderIdError::Malformed { .. }))) => {
-            return Err(InstanceError::NotOurs(error.to_string()));
-        }
-    };
-    // A providerID is for ever: a machine that only has the name is the successor of the one it names.
-    let is_known = provider_uuid.is_some();
-    Ok(Query {
-        provider_uuid,
-        instance_uuid: None,
-        system_uuid: node.system_uuid.as_deref().and_then(parse_uuid),
-        dns_name: if is_known { String::new() } else { node.name.clone() },
-        ips: if is_known { Vec::new() } else { node.provided_ips.clone() },
-    })
-}
-
-/// Finds machines in one vCenter and begins to watch them, so that they can be judged.
-async fn find(vcenter: usize, handle: VcenterHandle, names: Vec<String>, queries: Vec<Query>) -> Asked {
-    let found = async {
-        let hits = handle.inventory.find(queries).await?;
-        let machines: HashSet<_> = hits.iter().flatten().map(|hit| hit.moref.clone()).collect();
-        if !machines.is_empty() {
-            handle.inventory.join(machines.into_iter().collect()).await?;
-        }
-        Ok(hits)
-    };
-    let outcome = found.await.map_err(|error| reason(handle.inventory.endpoint(), &error));
-    (vcenter, names, outcome)
-}
-
-/// Why a vCenter does not answer, in words that stay the same for as long as the cause does: what
-/// changes is news, and news becomes an Event on every Node that waits.
-fn reason(endpoint: &Endpoint, error: &Error) -> String {
-    let text = error.to_string();
-    // Some begin with it by themselves.
-    let what = text.strip_prefix(&format!("{endpoint}: ")).unwrap_or(&text);
-    format!("vCenter {endpoint}: {what}")
-}
-
-/// Parts machines in the configured datacenters from those elsewhere, which are not watched.
-fn in_scope(shared: &Shared, vcenter: usize, hits: Vec<Hit>) -> (Vec<Match>, Vec<String>) {
-    let handle = &shared.vcenters[vcenter];
-    let store = handle.inventory.store();
-    let mut inside = Vec::new();
-    let mut outside = Vec::new();
-    for hit in hits {
-        // One that vanished since it was found is not there.
-        let Some(vm) = store.vm(&hit.moref) else { continue };
-        let location = handle.locate(&vm);
-        let machine = Machine { vcenter, moref: hit.moref };
-        if let Scope::Outside(datacenter) = store.scope_of(&vm) {
-            if shared.roster.on(&machine).is_empty() {
-                handle.inventory.leave(vec![machine.moref]);
-            }
-            outside.push(format!("{location} matches but is in datacenter {datacenter}"));
-        } else {
-            inside.push(Match { machine, by: hit.by, location });
-        }
-    }
-    (inside, outside)
-}
-
-/// Says what was looked for and where, and what usually helps.
-fn not_found(shared: &Shared, search: &Search) -> String {
-    let query = &search.query;
-    let mut what = Vec::new();
-    let uuids: BTreeSet<_> = query.provider_uuid.into_iter().chain(query.system_uuid).collect();
-    for uuid in uuids {
-        what.push(format!("uuid {uuid} (either byte order)"));
-    }
-    if !query.dns_name.is_empty() {
-        what.push(format!("guest host name {:?}", query.dns_name));
-    }
-    for ip in &query.ips {
-        what.push(format!("address {ip}"));
-    }
-    let places: Vec<String> = shared
-        .vcenters
-        .iter()
-        .map(|vcenter| {
-            let endpoint = vcenter.inventory.endpoint();
-            if vcenter.datacenters.is_empty() {
-                format!("vCenter {endpoint}")
-            } else {
-                format!("vCenter {endpoint} (datacenters {})", vcenter.datacenters.join(", "))
-            }
-        })
-        .collect();
-    let advice = if search.outside.is_empty() {
-        "if it exists, check that the account has the Read-only role on it and on its folders".to_owned()
-    } else {
-        format!(
-            "{}; add that datacenter to the configuration if the node belongs there",
-            search.outside.join(", ")
-        )
-    };
-    format!("no virtual machine with {} in {}; {advice}", what.join(" or "), places.join(" or "))
 }

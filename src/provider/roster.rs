@@ -72,6 +72,26 @@ impl Roster {
         (followed, true)
     }
 
+    /// Takes over a Node with what is known of it.
+    pub(super) fn adopt(&self, identity: NodeIdentity, machine: Option<Machine>) {
+        let mut inner = self.lock();
+        if let Some(machine) = &machine {
+            inner.bound.entry(machine.clone()).or_default().insert(identity.name.clone());
+        }
+        let state = watch::Sender::new(machine.map_or(State::Looking, State::Bound));
+        inner.nodes.insert(identity.name.clone(), Entry { identity, state });
+    }
+
+    /// All Nodes, each with the machine that it is known to have.
+    pub(super) fn entries(&self) -> Vec<(NodeIdentity, Option<Machine>)> {
+        let inner = self.lock();
+        let machine = |entry: &Entry| match &*entry.state.borrow() {
+            State::Bound(machine) => Some(machine.clone()),
+            State::Looking | State::Failed(_) => None,
+        };
+        inner.nodes.values().map(|entry| (entry.identity.clone(), machine(entry))).collect()
+    }
+
     /// What a Node says of itself.
     pub(super) fn identity(&self, name: &str) -> Option<NodeIdentity> {
         self.lock().nodes.get(name).map(|entry| entry.identity.clone())
@@ -168,6 +188,23 @@ mod tests {
         assert!(!roster.follow(&node("n", "A"), |_, _| true).1, "the same machine by another word");
         assert!(roster.follow(&node("n", "b"), |_, _| false).1, "another machine under the same name");
         assert!(roster.on(&machine("vm-1")).is_empty(), "the old machine is not this Node's any longer");
+    }
+
+    #[test]
+    fn a_node_is_taken_over_with_its_machine_or_without() {
+        let (old, new) = (Roster::default(), Roster::default());
+        for name in ["known", "lost"] {
+            let _ = old.follow(&node(name, name), |_, _| false);
+        }
+        old.set("known", State::Bound(machine("vm-1")));
+        old.set("lost", State::Failed(InstanceError::Unknown("away".into())));
+        for (identity, machine) in old.entries() {
+            new.adopt(identity, machine);
+        }
+        assert_eq!(new.machine("known"), Some(machine("vm-1")));
+        assert_eq!(new.on(&machine("vm-1")), ["known"]);
+        assert_eq!(new.machine("lost"), None);
+        assert!(!new.follow(&node("lost", "lost"), |_, _| false).1, "it is being looked for already");
     }
 
     #[test]

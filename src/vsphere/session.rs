@@ -23,12 +23,13 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::login_guard::LoginGuard;
+use super::session_manager::ticket;
 use super::soap::{FaultKind, Request, decode_response, encode_request, is_legal};
 use super::transport::{Answer, Endpoint, Patience, Transport};
-use super::types::{Login, Logout, RetrieveServiceContent, ServiceContent};
+use super::types::{CloneSession, Login, Logout, RetrieveServiceContent, ServiceContent, UserSession};
 use super::{Error, version};
 
-use crate::config::{Credentials, Vcenter};
+use crate::config::{Credentials, Tls, Vcenter};
 
 /// What any vCenter that is alive answers at once, without a session.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
@@ -119,6 +120,14 @@ impl Session {
         self.shared.transport.endpoint()
     }
 
+    /// Trusts these certificates from now on; the login stays.
+    ///
+    /// # Errors
+    /// A CA file that cannot be read or is none; the old ones are trusted on.
+    pub fn retrust(&self, tls: &Tls) -> Result<(), Error> {
+        self.shared.transport.retrust(tls)
+    }
+
     /// The credentials as they change from now on.
     pub(super) fn credentials(&self) -> CredentialFeed {
         let mut credentials = self.shared.credentials.clone();
@@ -204,31 +213,47 @@ impl Session {
             )));
         }
         let soap_action = format!("urn:vim25/{}", self.api_version(&content).await?);
-        let request = Login {
-            session_manager: &content.session_manager,
-            user: &credentials.user,
-            password: &credentials.password,
+        let session_manager = &content.session_manager;
+        let outcome = match &*credentials {
+            Credentials::Login { user, password } => {
+                self.enter(&soap_action, &Login { session_manager, user, password }).await
+            }
+            Credentials::SessionManager { url, token } => {
+                let tls = self.shared.transport.tls();
+                let ticket = ticket(&credentials.account(), url, token.as_ref(), &tls).await?;
+                self.enter(&soap_action, &CloneSession { session_manager, ticket: &ticket }).await
+            }
         };
-        // Never with an old cookie: one that is still valid would make this an InvalidLogin.
-        let answer = self.post::<Login<'_>>(&soap_action, None, &request, LOGIN_DEADLINE.into()).await?;
-        let cookie = answer.cookie.as_deref();
-        match interpret::<Login<'_>>(&answer) {
-            Ok(user) => {
-                let cookie = cookie
-                    .ok_or_else(|| Error::Unreachable("the login gave no session cookie".to_owned()))?;
+        match outcome {
+            Ok((user, cookie)) => {
                 self.login_accepted();
                 let epoch = self.shared.epochs.fetch_add(1, Ordering::Relaxed) + 1;
                 info!(
                     vcenter = %self.endpoint(), user = user.user_name, server = content.about.full_name,
                     api = &soap_action["urn:vim25/".len()..], epoch, "logged in"
                 );
-                Ok(LoggedIn { epoch, cookie: cookie.into(), soap_action, content })
+                Ok(LoggedIn { epoch, cookie, soap_action, content })
             }
             Err(error) if error.fault_kind() == Some(FaultKind::InvalidLogin) => {
                 Err(self.login_refused(credentials))
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Begins a session: who it is, and the cookie that carries it.
+    async fn enter<R: Request<Response = UserSession>>(
+        &self,
+        soap_action: &str,
+        request: &R,
+    ) -> Result<(UserSession, SecretString), Error> {
+        // Never with an old cookie: one that is still valid would make this an InvalidLogin.
+        let answer = self.post::<R>(soap_action, None, request, LOGIN_DEADLINE.into()).await?;
+        let user = interpret::<R>(&answer)?;
+        let cookie = answer.cookie.map(SecretString::from);
+        let cookie =
+            cookie.ok_or_else(|| Error::Unreachable("the login gave no session cookie".to_owned()))?;
+        Ok((user, cookie))
     }
 
     /// The credentials, if a login with them may be tried now.
@@ -274,13 +299,19 @@ impl Session {
         interpret::<RetrieveServiceContent>(&answer)
     }
 
+    /// What the server calls its own version is the newest that it offers: only when that is too new
+    /// for us, it is asked which older ones it offers as well.
     async fn api_version(&self, content: &ServiceContent) -> Result<String, Error> {
         const METHOD: &str = "vimServiceVersions";
+        let own = &content.about.api_version;
+        if version::is_known(own) {
+            return Ok(own.clone());
+        }
         let answer = self.shared.transport.get(METHOD, "/sdk/vimServiceVersions.xml", PROBE_DEADLINE).await?;
         match answer.status {
             200 => version::negotiate(&answer.body).map_err(|error| Error::Decode { method: METHOD, error }),
             // Behind a proxy that passes on only what it knows.
-            404 => Ok(content.about.api_version.clone()),
+            404 => Ok(own.clone()),
             status => Err(Error::Status { method: METHOD, status }),
         }
     }
@@ -329,6 +360,13 @@ impl Connection {
     /// Which login this is; each new one has a higher number.
     pub fn epoch(&self) -> u64 {
         self.login.epoch
+    }
+
+    /// The id of the session, which the REST service takes as well when the session is shared.
+    pub(super) fn id(&self) -> SecretString {
+        let cookie = self.login.cookie.expose_secret();
+        let value = cookie.split_once('=').map_or(cookie, |(_, value)| value);
+        SecretString::from(value.trim_matches('"').to_owned())
     }
 
     /// The session this is a login of.
@@ -383,9 +421,8 @@ impl Connection {
 
 /// Refuses what would count as a failed login, or cannot be sent at all.
 fn check(credentials: &Credentials) -> Result<(), Error> {
-    for (what, text) in
-        [("user name", credentials.user.as_str()), ("password", credentials.password.expose_secret())]
-    {
+    let Credentials::Login { user, password } = credentials else { return Ok(()) };
+    for (what, text) in [("user name", user.as_str()), ("password", password.expose_secret())] {
         if text.is_empty() {
             return Err(Error::NoCredentials(format!("the {what} is empty")));
         }

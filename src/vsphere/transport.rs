@@ -2,22 +2,26 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Error, tls};
-use crate::config::Vcenter;
+use crate::config::{Tls, Vcenter};
 
 /// A vCenter on the same continent accepts a connection in well under a second.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// vCenter closes idle connections after a minute or two; ours go first.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// Bytes of one answer at most: a page of 500 VMs takes about 1 MB.
 const MAX_ANSWER: usize = 64 << 20;
+
+/// Names the client in vCenter's session list and audit log.
+pub(super) const USER_AGENT: &str = concat!("vsphere-cloud/", env!("CARGO_PKG_VERSION"));
 
 /// The cookie that carries the session.
 const SESSION_COOKIE: &str = "vmware_soap_session";
@@ -98,24 +102,38 @@ pub(super) struct Answer {
 /// A connection pool to one vCenter.
 #[derive(Debug)]
 pub(super) struct Transport {
-    client: reqwest::Client,
+    /// Replaced as a whole when other certificates are to be trusted.
+    client: RwLock<reqwest::Client>,
+    /// What the client trusts.
+    tls: RwLock<Tls>,
     endpoint: Endpoint,
 }
 
 impl Transport {
     /// Reads the CA files and builds the pool; connects to nothing yet.
     pub(super) fn new(vcenter: &Vcenter) -> Result<Self, Error> {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config(&vcenter.tls)?)
-            .http1_only()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            // Names the client in vCenter's session list and audit log.
-            .user_agent(concat!("vsphere-cloud/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|e| Error::Tls(innermost(&e)))?;
-        Ok(Self { client, endpoint: Endpoint::new(vcenter) })
+        Ok(Self {
+            client: RwLock::new(pool(&vcenter.tls)?),
+            tls: RwLock::new(vcenter.tls.clone()),
+            endpoint: Endpoint::new(vcenter),
+        })
+    }
+
+    /// Trusts these certificates from now on; reads the CA files. Exchanges that are under way go on.
+    pub(super) fn retrust(&self, tls: &Tls) -> Result<(), Error> {
+        let client = pool(tls)?;
+        *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
+        tls.clone_into(&mut self.tls.write().unwrap_or_else(PoisonError::into_inner));
+        Ok(())
+    }
+
+    /// What is trusted now.
+    pub(super) fn tls(&self) -> Tls {
+        self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn client(&self) -> reqwest::Client {
+        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Where this goes.
@@ -134,7 +152,7 @@ impl Transport {
         patience: Patience,
     ) -> Result<Answer, Error> {
         let mut request = self
-            .client
+            .client()
             .post(format!("https://{}{path}", self.endpoint))
             .header(CONTENT_TYPE, "text/xml; charset=\"utf-8\"")
             .header("SOAPAction", soap_action)
@@ -152,7 +170,7 @@ impl Transport {
         path: &str,
         deadline: Duration,
     ) -> Result<Answer, Error> {
-        let request = self.client.get(format!("https://{}{path}", self.endpoint));
+        let request = self.client().get(format!("https://{}{path}", self.endpoint));
         self.exchange(method, request, deadline.into()).await
     }
 
@@ -160,9 +178,9 @@ impl Transport {
     pub(super) async fn json(&self, json: JsonRequest<'_>, deadline: Duration) -> Result<Answer, Error> {
         let url = format!("https://{}{}", self.endpoint, json.path);
         let mut request = match json.method {
-            HttpMethod::Get => self.client.get(url),
-            HttpMethod::Post => self.client.post(url),
-            HttpMethod::Delete => self.client.delete(url),
+            HttpMethod::Get => self.client().get(url),
+            HttpMethod::Post => self.client().post(url),
+            HttpMethod::Delete => self.client().delete(url),
         };
         if let Some((header, id)) = json.session {
             let mut value = HeaderValue::from_str(id.expose_secret())
@@ -231,6 +249,19 @@ impl Transport {
     }
 }
 
+/// A connection pool that trusts these certificates.
+fn pool(tls: &Tls) -> Result<reqwest::Client, Error> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::client_config(tls)?)
+        .http1_only()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .user_agent(USER_AGENT)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|e| Error::Tls(innermost(&e)))
+}
+
 /// The error and all that caused it, outermost first.
 fn causes<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
     let first: &(dyn std::error::Error + 'static) = error;
@@ -242,7 +273,7 @@ fn causes<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn std::e
 }
 
 /// The text of the first cause; the ones around it only repeat the URL.
-fn innermost(error: &reqwest::Error) -> String {
+pub(super) fn innermost(error: &reqwest::Error) -> String {
     causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
 

@@ -20,6 +20,11 @@ impl ApiVersion {
     }
 }
 
+/// Whether this is a version that this client knows.
+pub(super) fn is_known(version: &str) -> bool {
+    ApiVersion::parse(version).is_some_and(|version| version <= NEWEST_KNOWN)
+}
+
 /// Picks the version for the `SOAPAction` header out of `/sdk/vimServiceVersions.xml`.
 ///
 /// The newest one that both sides know: an older one hides properties, a newer one would bring
@@ -83,6 +88,16 @@ mod tests {
             (&["6.5"], "6.5"),
         ] {
             assert_eq!(negotiate(&document(offered)).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn only_what_is_newer_than_we_know_must_be_negotiated() {
+        for known in ["6.5", "7.0.3.2", "8.0.3.0", "9.0.0.0"] {
+            assert!(is_known(known), "{known}");
+        }
+        for unknown in ["9.0.0.1", "9.1", "12.0.0.0", "", "dev"] {
+            assert!(!is_known(unknown), "{unknown}");
         }
     }
 

@@ -5,8 +5,10 @@
 
 mod architecture;
 mod client;
+mod config_command;
 mod leader;
 mod lifecycle;
+mod live;
 mod nodes;
 mod support;
 mod zones;

@@ -101,6 +101,7 @@ pub(super) fn attach<I: Instances>(
         recorder: EventRecorder::new(client, COMPONENT),
         ledger,
         writers: Semaphore::new(WRITERS),
+        tellers: Semaphore::new(reconcile::TELLERS),
         stop: stop.clone(),
         options,
     };

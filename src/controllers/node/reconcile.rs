@@ -16,11 +16,14 @@ use crate::cloud::{Instance, InstanceError, Instances};
 use crate::controllers::calls::{Stop, WriteError, in_time};
 use crate::controllers::identity::{foreign, identity};
 use crate::controllers::ledger::Ledger;
-use crate::k8s::{EventRecorder, Node};
+use crate::k8s::{EventRecorder, Node, NodeEvent};
 
 /// Nodes being written to at the same time. Each takes a connection: a thousand nodes that a new
 /// cluster brings at once must not become a thousand TLS sessions.
 pub(super) const WRITERS: usize = 32;
+/// Events being written at the same time. That a Node is ready comes before that it is told of: while
+/// many wait, most of what the API server can do goes into the Nodes.
+pub(super) const TELLERS: usize = 2;
 /// How often a write that came too late is decided anew at once.
 const RACES: usize = 5;
 
@@ -33,6 +36,7 @@ pub(super) struct Context<I> {
     pub(super) options: Options,
     pub(super) ledger: Arc<Ledger>,
     pub(super) writers: Semaphore,
+    pub(super) tellers: Semaphore,
     pub(super) stop: Stop,
 }
 
@@ -40,8 +44,8 @@ type Answer = Result<Instance, InstanceError>;
 
 /// How the writing of a plan ended.
 enum Written {
-    /// As planned, or there was nothing left to do.
-    Done,
+    /// As planned, or there was nothing left to do; this is to be told.
+    Done(Vec<NodeEvent>),
     /// The Node is gone, or another one has its name.
     Gone,
     /// It says something else of itself now, and the answer may be about another machine.
@@ -66,15 +70,25 @@ pub(super) async fn reconcile<I: Instances>(
     // Thousands wait for their turn at the same time, and few write: who waits keeps neither plan
     // nor answer, and has both made anew when it is its turn. The answer is in memory by then.
     drop(answer);
-    let Ok(_permit) = context.writers.acquire().await else { return Ok(Action::await_change()) };
-    let Some((node, answer)) = ask_unless_stopped(node, &context).await else {
-        return Ok(Action::await_change());
+    Ok(Box::pin(take_turn(node, &context)).await)
+}
+
+/// Writes what is to be written, when it is this Node's turn.
+async fn take_turn<I: Instances>(node: Arc<Node>, context: &Context<I>) -> Action {
+    let Ok(permit) = context.writers.acquire().await else { return Action::await_change() };
+    let Some((node, answer)) = ask_unless_stopped(node, context).await else {
+        return Action::await_change();
     };
     let plan = decide(&node, &answer, &context.options.rules);
     if plan.is_empty() {
-        return Ok(safety_net(&context.options));
+        return safety_net(&context.options);
     }
-    Ok(Box::pin(carry_out(node, answer, plan, &context)).await)
+    // A box of its own, which is given back before the wait.
+    let (action, events) = Box::pin(carry_out(&node, answer, plan, context)).await;
+    // The next Node is written before this one is told of.
+    drop(permit);
+    tell(&node, events, context).await;
+    action
 }
 
 /// The answer may be long in coming, while vCenter is down.
@@ -117,13 +131,13 @@ async fn ask<I: Instances>(mut node: Arc<Node>, context: &Context<I>) -> Option<
 }
 
 async fn carry_out<I: Instances>(
-    node: Arc<Node>,
+    node: &Node,
     answer: Answer,
     plan: Plan,
     context: &Context<I>,
-) -> Action {
-    match write(&node, &answer, plan, context).await {
-        Ok(Written::Done) => safety_net(&context.options),
+) -> (Action, Vec<NodeEvent>) {
+    let action = match write(node, &answer, plan, context).await {
+        Ok(Written::Done(events)) => return (safety_net(&context.options), events),
         Ok(Written::Gone) => {
             context.ledger.forget(node.name());
             Action::await_change()
@@ -135,6 +149,19 @@ async fn carry_out<I: Instances>(
             tracing::warn!(node = node.name(), %error, ?pause, "the Node could not be written; trying again");
             Action::requeue(pause)
         }
+    };
+    (action, Vec::new())
+}
+
+/// Writes the Events, after those of others that came before.
+async fn tell<I>(node: &Node, events: Vec<NodeEvent>, context: &Context<I>) {
+    if events.is_empty() {
+        return;
+    }
+    let Ok(_permit) = context.tellers.acquire().await else { return };
+    for event in &events {
+        // Boxed, because thousands wait here at the same time and few write.
+        Box::pin(context.recorder.record(node, event)).await;
     }
 }
 
@@ -150,12 +177,7 @@ async fn write<I: Instances>(
     let mut races = 0;
     loop {
         let error = match in_time(send(node, &plan, context)).await {
-            Ok(()) => {
-                for event in &plan.events {
-                    context.recorder.record(node, event).await;
-                }
-                return Ok(Written::Done);
-            }
+            Ok(()) => return Ok(Written::Done(plan.events)),
             Err(error) => error,
         };
         if error.is_not_found() {
@@ -179,7 +201,7 @@ async fn write<I: Instances>(
         tracing::debug!(node = node.name(), races, "somebody else changed the Node; decided anew");
         if next.is_empty() {
             context.ledger.wrote(&current);
-            return Ok(Written::Done);
+            return Ok(Written::Done(Vec::new()));
         }
         fresh = current;
         node = &fresh;

@@ -29,7 +29,7 @@ pub use vm::{ConnectionState, GuestNic, PowerState, Vm};
 pub use zone::{ZoneCategories, ZoneOptions, ZoneTags};
 
 use super::{CredentialFeed, Endpoint, Error, MoRef, Session, Tags};
-use crate::config::Vcenter;
+use crate::config::{Tls, Vcenter};
 
 /// Changes that a slow reader may lag behind before it is told to look at everything again.
 const CHANGES_KEPT: usize = 16_384;
@@ -114,6 +114,11 @@ impl Inventory {
         &self.endpoint
     }
 
+    /// Whether both are handles of the same task.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.store, &other.store)
+    }
+
     /// What is known now.
     pub fn store(&self) -> &Store {
         &self.store
@@ -159,6 +164,11 @@ impl Inventory {
     /// From now on, tells of machines that appear in vCenter, as [`Change::Appeared`].
     pub fn watch_arrivals(&self) {
         let _ = self.commands.send(Command::WatchArrivals);
+    }
+
+    /// Trusts these certificates from now on, as [`Session::retrust`] does.
+    pub fn retrust(&self, tls: &Tls) -> Result<(), Error> {
+        self.session.retrust(tls)
     }
 
     /// Ends the sessions on the server.

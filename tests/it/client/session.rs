@@ -122,7 +122,7 @@ async fn a_wrong_password_is_tried_twice_and_a_new_one_at_once() {
     let inventory = Inventory::start(&vcenter(&vcsim), None, receiver).unwrap();
     let error = down(&inventory, |error| matches!(error, Error::LoginOnHold { .. })).await;
     assert!(
-        error.to_string().contains("after five minutes, or at once when the credentials change"),
+        error.to_string().contains("every five minutes, or at once when the credentials change"),
         "{error}"
     );
     tokio::time::sleep(Duration::from_secs(4)).await;

@@ -9,12 +9,16 @@ use crate::testbed::Requests;
 /// Where sessions for tags are made, in either root.
 const REST_LOGINS: [&str; 2] = ["POST /rest/com/vmware/cis/session", "POST /api/session"];
 
+/// Methods that bring further pages, and the news.
+const PAGES: [&str; 2] = ["WaitForUpdatesEx", "ContinueRetrievePropertiesEx"];
+
 /// Requests of one contestant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Counted {
     /// All but the pages.
     pub(super) besides_pages: u64,
-    /// `WaitForUpdatesEx`: pages of the inventory, and the long poll for changes.
+    /// `WaitForUpdatesEx` and `ContinueRetrievePropertiesEx`: further pages of what was asked for, whose
+    /// number follows from the number of machines, and the long poll for changes.
     pub(super) pages: u64,
     pub(super) soap_logins: u64,
     pub(super) rest_logins: u64,
@@ -25,9 +29,10 @@ pub(super) struct Counted {
 impl Counted {
     pub(super) fn of(requests: &Requests) -> Self {
         let by_method = requests.by_method().into_iter();
+        let pages = PAGES.into_iter().map(|method| requests.soap(method)).sum();
         Self {
-            besides_pages: requests.total_without_polls(),
-            pages: requests.soap("WaitForUpdatesEx"),
+            besides_pages: requests.total.saturating_sub(pages),
+            pages,
             soap_logins: requests.soap("Login") + requests.soap("LoginByToken"),
             rest_logins: rest_logins(requests),
             by_method: by_method.map(|(method, count)| (method.to_owned(), count)).collect(),
@@ -55,16 +60,16 @@ mod tests {
     fn logins_are_told_from_questions_about_sessions() {
         let requests: Requests = serde_json::from_str(
             r#"{
-                "soap": {"Login": 1, "WaitForUpdatesEx": 7, "FindAllByUuid": 2},
+                "soap": {"Login": 1, "WaitForUpdatesEx": 7, "ContinueRetrievePropertiesEx": 3, "FindAllByUuid": 2},
                 "rest": {"POST /rest/com/vmware/cis/session": 5, "POST /api/session": 1},
                 "restActions": {"POST /rest/com/vmware/cis/session?~action=get": 3, "POST /x?~action=get": 9},
                 "http": {"GET /sdk/vimServiceVersions.xml": 1},
-                "total": 17
+                "total": 20
             }"#,
         )
         .unwrap();
         let counted = Counted::of(&requests);
-        assert_eq!((counted.besides_pages, counted.pages), (10, 7));
+        assert_eq!((counted.besides_pages, counted.pages), (10, 10));
         assert_eq!((counted.soap_logins, counted.rest_logins), (1, 3));
         assert_eq!(counted.by_method["FindAllByUuid"], 2);
     }
