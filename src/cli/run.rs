@@ -7,9 +7,6 @@
 //! * On SIGTERM or SIGINT the controllers finish what they are about, the sessions end, and after that
 //!   the lease is given back; a standby takes it over with its next try.
 
-use std::pin::pin;
-use std::sync::Arc;
-
 use anyhow::Context as _;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, select};
@@ -21,7 +18,6 @@ use super::ccm::Args;
 use super::server::Admin;
 use super::term::Work;
 use crate::fleet::{Reading, Source};
-use crate::k8s::Subject;
 use crate::k8s::leader::{Elector, Leadership, identity};
 use crate::metrics::Metrics;
 
@@ -29,7 +25,7 @@ use crate::metrics::Metrics;
 pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
 
 /// Runs until the order to stop.
-pub(super) async fn run(args: Args, source: Arc<Source>, reading: Reading) -> anyhow::Result<()> {
+pub(super) async fn run(args: Args, source: Source, reading: Reading) -> anyhow::Result<()> {
     // Before anything is begun that has to be ended in order, such as a login.
     let stop = stop_signal()?.boxed().shared();
     let metrics = Metrics::default();
@@ -39,11 +35,7 @@ pub(super) async fn run(args: Args, source: Arc<Source>, reading: Reading) -> an
     let stop = admin.unready_on(stop);
     let identity = identity().ok().context("the system has no random numbers")?;
     let election = args.leader.settings(identity);
-    let lease = match &election {
-        Some(settings) => Subject::lease(&settings.namespace, &settings.name),
-        None => Subject::lease("kube-system", "cloud-controller-manager"),
-    };
-    let work = Work::new(&args, lease, (source, reading), &admin)?;
+    let work = Work::new(&args, source, reading, &admin)?;
     match election {
         None => work.run(&api.client(None)?, stop).await?,
         Some(settings) => {
@@ -51,8 +43,7 @@ pub(super) async fn run(args: Args, source: Arc<Source>, reading: Reading) -> an
             let mut elector = Elector::new(api.election_client()?, settings)?;
             admin.watch_election(&lease, elector.standing());
             in_turn(&mut elector, stop, async |leadership, over| {
-                // In a box, because it is some 20 kB, most of it for a while only.
-                Box::pin(work.run(&api.client(Some(&leadership))?, over)).await
+                work.run(&api.client(Some(&leadership))?, over).await
             })
             .await?;
         }
@@ -79,7 +70,7 @@ async fn in_turn(
             async move { leadership.over().await }.boxed()
         };
         let over = select(stop.clone(), lost).map(drop).boxed().shared();
-        let mut working = pin!(work(leadership.clone(), over));
+        let mut working = Box::pin(work(leadership.clone(), over));
         // The lease is kept as long as anybody works, also on the way to rest.
         let outcome = tokio::select! {
             outcome = &mut working => outcome,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::go::{self, Switch};
+use crate::k8s::Subject;
 use crate::k8s::leader::Settings;
 
 /// Who leads, of several managers.
@@ -55,6 +56,11 @@ impl Flags {
             renew_deadline: self.renew_deadline,
             retry_period: self.retry_period,
         })
+    }
+
+    /// The Lease, which Events about the manager are about, also without election.
+    pub(crate) fn lease(&self) -> Subject {
+        Subject::lease(&self.resource_namespace, &self.resource_name)
     }
 
     /// What is wrong with them together.

@@ -65,9 +65,9 @@ impl Lock {
         Ok(())
     }
 
-    /// The metadata as last seen, for Events about it.
-    pub(super) fn metadata(&self) -> Option<&ObjectMeta> {
-        self.object.as_ref().map(|lease| &lease.metadata)
+    /// The Lease's uid, once it was seen.
+    pub(super) fn uid(&self) -> Option<&str> {
+        self.object.as_ref()?.metadata.uid.as_deref()
     }
 }
 

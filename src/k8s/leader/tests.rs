@@ -56,7 +56,7 @@ async fn a_lease_that_nobody_has_is_ours_at_once() {
     assert_eq!(spec(&api)["holderIdentity"], "a");
     assert_eq!(
         (&spec(&api)["leaseTransitions"], &spec(&api)["leaseDurationSeconds"]),
-        (&json!(0), &json!(1))
+        (&json!(0), &json!(2))
     );
     assert_eq!(api.count(PATH), 1, "one look, and it is created");
 
