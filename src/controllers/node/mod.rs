@@ -3,7 +3,7 @@
 //!
 //! [`decide`](decide::decide) holds every rule and does no I/O; `reconcile` asks, decides and
 //! writes. There is no polling: a Node is looked at when it changes, when its machine changes,
-//! and after a failed write.
+//! and after a failed write; and now and then, in memory, in case a change was lost.
 
 mod addresses;
 mod decide;
@@ -15,6 +15,7 @@ mod reconcile;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
@@ -38,13 +39,22 @@ pub use labels::{NodeLabelsError, parse_node_labels};
 const COMPONENT: &str = "cloud-node-controller";
 
 /// How the node controller behaves.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// What the administrator wants of each Node.
     pub rules: Rules,
     /// The most Nodes that are looked at simultaneously (`--concurrent-node-syncs`); no limit by default,
     /// so that one batch of questions to the infrastructure serves all that wait.
     pub concurrency: Option<NonZeroUsize>,
+    /// How often a Node is compared with its machine although nothing tells of a change
+    /// (`--node-status-update-frequency`); zero is never.
+    pub compare_period: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { rules: Rules::default(), concurrency: None, compare_period: Duration::from_mins(5) }
+    }
 }
 
 /// Runs the node controller alone until `shutdown`; [`run`](super::run) runs it with the others.

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Api;
@@ -66,7 +65,7 @@ pub(super) async fn reconcile<I: Instances>(
     };
     if decide(&node, &answer, &context.options.rules).is_empty() {
         context.ledger.forget(node.name());
-        return Ok(Action::requeue(safety_net()));
+        return Ok(safety_net(&context.options));
     }
     // Thousands wait for their turn at the same time, and few write: who waits keeps neither plan
     // nor answer, and has both made anew when it is its turn. The answer is in memory by then.
@@ -82,7 +81,7 @@ async fn take_turn<I: Instances>(node: Arc<Node>, context: &Context<I>) -> Actio
     };
     let plan = decide(&node, &answer, &context.options.rules);
     if plan.is_empty() {
-        return Action::requeue(safety_net());
+        return safety_net(&context.options);
     }
     // A box of its own, which is given back before the wait.
     let (action, events) = Box::pin(carry_out(&node, answer, plan, context)).await;
@@ -105,10 +104,12 @@ async fn ask_unless_stopped<I: Instances>(
 
 /// Every change is told of; should one be lost all the same, it is found after this long. It costs
 /// neither vCenter nor the API server anything: both sides are in memory.
-fn safety_net() -> Duration {
-    const PERIOD: Duration = Duration::from_mins(10);
+fn safety_net(options: &Options) -> Action {
+    if options.compare_period.is_zero() {
+        return Action::await_change();
+    }
     // Spread, so that thousands of Nodes are not looked at in the same instant.
-    PERIOD.mul_f64(0.75 + fastrand::f64() / 2.0)
+    Action::requeue(options.compare_period.mul_f64(0.75 + fastrand::f64() / 2.0))
 }
 
 /// The answer, and the Node as it is when it arrives; `None` if it is gone by then.
@@ -136,7 +137,7 @@ async fn carry_out<I: Instances>(
     context: &Context<I>,
 ) -> (Action, Vec<NodeEvent>) {
     let action = match write(node, &answer, plan, context).await {
-        Ok(Written::Done(events)) => return (Action::requeue(safety_net()), events),
+        Ok(Written::Done(events)) => return (safety_net(&context.options), events),
         Ok(Written::Gone) => {
             context.ledger.forget(node.name());
             Action::await_change()
