@@ -54,7 +54,8 @@ impl ApiServer {
         Ok(builder.with_layer(&guard).with_layer(&limit).build())
     }
 
-    /// For leader election: it must not wait behind anything else, and tries again by itself.
+    /// For leader election and for questions about who may read what: they must not wait behind anything
+    /// else, and who asks tries again by itself.
     pub(super) fn election_client(&self) -> anyhow::Result<Client> {
         let mut config = self.config.clone();
         config.default_retry = false;

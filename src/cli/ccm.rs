@@ -7,8 +7,9 @@ use super::flags::controllers::Name;
 use super::flags::go::{self, Switch};
 use super::flags::{api, cloud, controllers, gates, ignored, leader, lifecycle, node};
 use super::serving::ServingArgs;
-use super::{MANAGER_NAME, logging, run};
-use crate::config::{self, Config, Severity};
+use super::{MANAGER_NAME, config_command, logging, run};
+use crate::config::{self, Severity};
+use crate::fleet::Source;
 
 /// Flags of the cloud controller manager, in upstream's spelling.
 #[derive(Debug, PartialEq, clap::Args)]
@@ -95,12 +96,13 @@ pub(super) fn main(args: Args) -> anyhow::Result<()> {
     logging::init(args.global.logging_format, args.global.verbosity);
     info!(version = env!("CARGO_PKG_VERSION"), "vsphere-cloud controller manager");
     remark(&args);
-    let config = load_config(&args.cloud)?;
+    let source = source(&args.cloud)?;
+    let reading = source.read().map_err(anyhow::Error::msg)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(run::run(args, config))
+    runtime.block_on(run::run(args, source, reading))
 }
 
 #[allow(clippy::print_stdout)] // What was asked for.
@@ -133,14 +135,20 @@ fn remark(args: &Args) {
     }
 }
 
-fn load_config(flags: &cloud::Flags) -> anyhow::Result<Config> {
+/// Where the configuration is, and how it is read, warnings included.
+fn source(flags: &cloud::Flags) -> anyhow::Result<Source> {
     let path = go::given(flags.cloud_config.as_ref()).context("--cloud-config is missing")?;
-    let loaded = config::load_file(path, config::Options { strict: flags.strict_config.0 })?;
-    for warning in &loaded.warnings {
-        match warning.severity {
-            Severity::Warning => warn!("{warning}"),
-            Severity::Note => debug!("{warning}"),
+    let options = config::Options { strict: flags.strict_config.0 };
+    let environment = config_command::environment();
+    Ok(Source::new(path.to_owned(), move |path| {
+        let loaded =
+            config::load_file_with(path, options, &environment).map_err(|error| error.to_string())?;
+        for warning in &loaded.warnings {
+            match warning.severity {
+                Severity::Warning => warn!("{warning}"),
+                Severity::Note => debug!("{warning}"),
+            }
         }
-    }
-    Ok(loaded.config)
+        Ok(loaded.config)
+    }))
 }

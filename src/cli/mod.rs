@@ -3,10 +3,13 @@
 mod api;
 mod ccm;
 mod config_command;
+mod configz;
 mod flags;
 mod logging;
 mod notices;
+mod readiness;
 mod run;
+mod server;
 pub mod serving;
 mod term;
 
@@ -89,8 +92,9 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let mut command = command();
     let matches = command.try_get_matches_from_mut(with_workload(args)).map_err(hints::add)?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
-    let Workload::Ccm(args) = &cli.workload;
-    args.check().map_err(|mistake| command.error(ErrorKind::ValueValidation, mistake))?;
+    if let Workload::Ccm(args) = &cli.workload {
+        args.check().map_err(|mistake| command.error(ErrorKind::ValueValidation, mistake))?;
+    }
     Ok(cli)
 }
 

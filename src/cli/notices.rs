@@ -5,14 +5,25 @@ use tokio::sync::mpsc;
 
 use crate::fleet::Notice;
 use crate::k8s::{EventRecorder, NodeEvent, Subject};
+use crate::metrics::Reload;
 
 /// The `source.component` of these Events, as upstream names the manager.
 const COMPONENT: &str = "cloud-controller-manager";
 
 /// Tells until nobody has anything to tell any more.
-pub(super) async fn tell(client: Client, lease: Subject, mut notices: mpsc::UnboundedReceiver<Notice>) {
+pub(super) async fn tell(
+    client: Client,
+    lease: Subject,
+    reload: Reload,
+    mut notices: mpsc::UnboundedReceiver<Notice>,
+) {
     let recorder = EventRecorder::new(client, COMPONENT);
     while let Some(notice) = notices.recv().await {
+        match &notice {
+            Notice::ConfigurationChanged => reload.succeeded(),
+            Notice::ConfigurationRefused(_) => reload.failed(),
+            Notice::CredentialsChanged(_) | Notice::CredentialsRefused(_) => {}
+        }
         recorder.record_about(&lease, &event(notice)).await;
     }
 }

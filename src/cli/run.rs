@@ -13,35 +13,46 @@ use anyhow::Context as _;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, select};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tracing::info;
 
 use super::api::ApiServer;
 use super::ccm::Args;
+use super::configz::configz;
+use super::server::Admin;
 use super::term::Work;
-use crate::config::Config;
+use crate::fleet::{Reading, Source};
 use crate::k8s::leader::{Elector, Leadership, identity};
 
 /// The order to stop, for as many as want to hear it.
 pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
 
 /// Runs until the order to stop.
-pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
+pub(super) async fn run(args: Args, source: Source, reading: Reading) -> anyhow::Result<()> {
     // Before anything is begun that has to be ended in order, such as a login.
     let stop = stop_signal()?.boxed().shared();
     let api = ApiServer::find(&args.api).await?;
+    // Before everything else: health is asked for from the first moment on.
+    let in_use = watch::Sender::new(reading);
+    let (told, flags) = (in_use.subscribe(), std::env::args().skip(1).collect::<Vec<_>>());
+    let admin = Admin::start(&args.serving, &api, move || configz(&told.borrow().config, &flags)).await?;
+    let stop = admin.unready_on(stop);
     let identity = identity().ok().context("the system has no random numbers")?;
     let election = args.leader.settings(identity);
-    let work = Work::new(&args, config)?;
+    let work = Work::new(&args, source, in_use, &admin)?;
     match election {
         None => work.run(&api.client(None)?, stop).await?,
         Some(settings) => {
+            let lease = settings.name.clone();
             let mut elector = Elector::new(api.election_client()?, settings)?;
+            admin.watch_election(&lease, elector.standing());
             in_turn(&mut elector, stop, async |leadership, over| {
                 work.run(&api.client(Some(&leadership))?, over).await
             })
             .await?;
         }
     }
+    admin.stop().await;
     info!("stopped");
     Ok(())
 }

@@ -4,39 +4,57 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use futures::future::join_all;
 use kube::Client;
+use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
 use super::ccm::Args;
-use super::credentials;
+use super::notices;
+use super::readiness::AskedVcenters;
 use super::run::Stop;
-use crate::config::{Config, Labels};
+use super::server::Admin;
 use crate::controllers;
-use crate::provider::{VcenterHandle, VsphereInstances};
+use crate::fleet::{self, Fleet, Notice, Reading, Source};
+use crate::k8s::Subject;
+use crate::metrics::Metrics;
 use crate::vsphere::Session;
-use crate::vsphere::inventory::{Inventory, ZoneCategories, ZoneOptions};
-
-/// How long the logouts may take together: a vCenter that is away must not hold up the process.
-const LOGOUT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The work of a leader; it can be done any number of times, one after the other.
 pub(super) struct Work {
-    config: Config,
-    zones: Option<ZoneOptions>,
+    source: Arc<Source>,
+    /// The configuration in use; on a standby, the last that was.
+    in_use: watch::Sender<Reading>,
+    poll_period: Duration,
+    tag_refresh_period: Duration,
     controllers: controllers::Options,
+    lease: Subject,
+    metrics: Metrics,
+    asked: AskedVcenters,
 }
 
 impl Work {
     /// Prepares it, connecting to nothing. What is wrong with the configuration comes out here, on a
     /// standby too.
-    pub(super) fn new(args: &Args, config: Config) -> anyhow::Result<Self> {
-        for vcenter in &config.vcenters {
-            let (_, feed) = tokio::sync::watch::channel(Err("not read yet".to_owned()));
+    pub(super) fn new(
+        args: &Args,
+        source: Source,
+        in_use: watch::Sender<Reading>,
+        admin: &Admin,
+    ) -> anyhow::Result<Self> {
+        for vcenter in &in_use.borrow().config.vcenters {
+            let (_, feed) = watch::channel(Err("not read yet".to_owned()));
             Session::new(vcenter, feed).with_context(|| format!("vCenter {}", vcenter.id))?;
         }
-        let zones = zone_options(&config.labels, args.cloud.tag_refresh_period);
-        Ok(Self { config, zones, controllers: args.controllers() })
+        Ok(Self {
+            source: Arc::new(source),
+            in_use,
+            poll_period: args.cloud.config_poll_period,
+            tag_refresh_period: args.cloud.tag_refresh_period,
+            controllers: args.controllers(),
+            lease: args.leader.lease(),
+            metrics: admin.metrics.clone(),
+            asked: AskedVcenters::register(&admin.health),
+        })
     }
 
     /// Does it, until `over`.
@@ -45,32 +63,40 @@ impl Work {
             over.await;
             return Ok(());
         }
-        let mut vcenters = Vec::new();
-        for vcenter in &self.config.vcenters {
-            let feed = credentials::feed(vcenter, client);
-            let inventory = Inventory::start(vcenter, self.zones.clone(), feed)
-                .with_context(|| format!("vCenter {}", vcenter.id))?;
-            vcenters.push(VcenterHandle {
-                id: vcenter.id.clone(),
-                inventory,
-                datacenters: vcenter.datacenters.clone(),
-                ip_families: vcenter.ip_families.clone(),
-            });
+        let (notices, told) = mpsc::unbounded_channel();
+        let reload = self.metrics.reload.clone();
+        let telling = tokio::spawn(notices::tell(client.clone(), self.lease.clone(), reload, told));
+        self.look_again(&notices);
+        let options = fleet::Options {
+            client: client.clone(),
+            tag_refresh_period: self.tag_refresh_period,
+            notices: notices.clone(),
+            metrics: self.metrics.vcenters.clone(),
+        };
+        let fleet = Arc::new(Fleet::start(&self.in_use.borrow(), options)?);
+        self.asked.set(Some(Arc::clone(&fleet)));
+        let (source, in_use) = (Arc::clone(&self.source), self.in_use.clone());
+        let following = fleet::follow(Arc::clone(&fleet), source, in_use, self.poll_period, notices);
+        let controllers = self.controllers.clone();
+        tokio::select! {
+            () = controllers::run_observed(client.clone(), fleet.instances(), controllers, &self.metrics, over) => {}
+            never = following => match never {},
         }
-        let inventories: Vec<Inventory> = vcenters.iter().map(|vcenter| vcenter.inventory.clone()).collect();
-        let instances = Arc::new(VsphereInstances::start(vcenters, self.config.nodes.clone()));
-        controllers::run(client.clone(), instances, self.controllers.clone(), over).await;
-
-        let logouts = join_all(inventories.iter().map(Inventory::close));
-        if tokio::time::timeout(LOGOUT_PATIENCE, logouts).await.is_err() {
-            warn!("a vCenter did not answer the logout; its session ends by itself");
-        }
+        self.asked.set(None);
+        fleet.close().await;
+        telling.abort();
         Ok(())
     }
-}
 
-/// Zones need both categories, as upstream has it; the configuration warns of one alone.
-fn zone_options(labels: &Labels, refresh_period: Duration) -> Option<ZoneOptions> {
-    let categories = ZoneCategories { region: labels.region.clone()?, zone: labels.zone.clone()? };
-    Some(ZoneOptions { categories, refresh_period })
+    /// The files may have changed while this process stood by.
+    fn look_again(&self, notices: &fleet::Notices) {
+        match self.source.read() {
+            Ok(reading) => drop(self.in_use.send_replace(reading)),
+            Err(why) => {
+                warn!(%why, "the configuration cannot be used; the last good one is");
+                // Nobody need listen.
+                let _ = notices.send(Notice::ConfigurationRefused(why));
+            }
+        }
+    }
 }

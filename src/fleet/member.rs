@@ -3,7 +3,7 @@
 use super::change::Running;
 use super::files::Trust;
 use super::keeper::Keeper;
-use super::{Options, Unusable, trial};
+use super::{Options, Unusable, VcenterHealth, trial};
 use crate::config::Vcenter;
 use crate::provider::VcenterHandle;
 use crate::vsphere::Error;
@@ -28,8 +28,9 @@ impl Member {
         options: &Options,
     ) -> Result<Self, Unusable> {
         let (sender, feed) = Keeper::channel(vcenter);
-        let inventory =
-            Inventory::start(vcenter, zones.cloned(), feed).map_err(|error| unusable(vcenter, error))?;
+        let metrics = options.metrics.of(&vcenter.id);
+        let inventory = Inventory::observed(vcenter, zones.cloned(), feed, metrics)
+            .map_err(|error| unusable(vcenter, error))?;
         let keeper = Keeper::start(vcenter, sender, inventory.clone(), options);
         Ok(Self { vcenter: vcenter.clone(), zones: zones.cloned(), trust: trust.clone(), inventory, keeper })
     }
@@ -74,6 +75,14 @@ impl Member {
     /// Its key in the configuration.
     pub(super) fn id(&self) -> &str {
         &self.vcenter.id
+    }
+
+    pub(super) fn health(&self) -> VcenterHealth {
+        VcenterHealth {
+            id: self.vcenter.id.clone(),
+            endpoint: self.inventory.endpoint().clone(),
+            health: self.inventory.health().borrow().clone(),
+        }
     }
 
     pub(super) fn running(&self) -> Running<'_> {

@@ -19,7 +19,7 @@ mod reload;
 mod sources;
 mod trial;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
@@ -27,7 +27,9 @@ use kube::Client;
 use tokio::sync::mpsc;
 
 use crate::config::Labels;
+use crate::metrics;
 use crate::provider::CurrentInstances;
+use crate::vsphere::Endpoint;
 use crate::vsphere::inventory::{Health, Inventory, ZoneCategories, ZoneOptions};
 use change::{Change, changes};
 use member::Member;
@@ -63,6 +65,19 @@ pub struct Options {
     pub tag_refresh_period: Duration,
     /// Where notices go.
     pub notices: Notices,
+    /// Where requests are counted.
+    pub metrics: metrics::Vcenters,
+}
+
+/// How a vCenter is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VcenterHealth {
+    /// Its key in the configuration.
+    pub id: String,
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// Whether it can be asked.
+    pub health: Health,
 }
 
 /// Why a configuration cannot be used.
@@ -104,13 +119,9 @@ impl Fleet {
         Arc::clone(&self.instances)
     }
 
-    /// Each vCenter's key in the configuration, and whether it can be asked.
-    pub fn health(&self) -> Vec<(String, Health)> {
-        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-        members
-            .iter()
-            .map(|member| (member.id().to_owned(), member.inventory.health().borrow().clone()))
-            .collect()
+    /// How each vCenter is.
+    pub fn health(&self) -> Vec<VcenterHealth> {
+        self.members().iter().map(Member::health).collect()
     }
 
     /// Follows another configuration from now on, if every vCenter that is new or changed in it can
@@ -120,7 +131,7 @@ impl Fleet {
     pub async fn adopt(&self, reading: &Reading) -> Result<(), Unusable> {
         let (config, trust) = (&reading.config, &reading.look.trust);
         let zones = zone_options(&config.labels, self.options.tag_refresh_period);
-        let before: Vec<Member> = self.members.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let before: Vec<Member> = self.members().clone();
         let plan = changes(&before, config, zones.as_ref(), trust);
         let tried = config.vcenters.iter().zip(&plan).map(|(vcenter, change)| {
             let (before, zones, options) = (&before, zones.as_ref(), &self.options);
@@ -154,7 +165,12 @@ impl Fleet {
             .filter(|member| !after.iter().any(|other| other.inventory.is(&member.inventory)))
             .map(|member| member.inventory.clone());
         let left: Vec<Inventory> = left.collect();
-        *self.members.lock().unwrap_or_else(PoisonError::into_inner) = after;
+        for member in &before {
+            if !after.iter().any(|other| other.id() == member.id()) {
+                self.options.metrics.retire(member.id());
+            }
+        }
+        *self.members() = after;
         drop(before);
         log_out(left).await;
         Ok(())
@@ -162,8 +178,16 @@ impl Fleet {
 
     /// Ends all sessions, for good.
     pub async fn close(&self) {
-        let members = std::mem::take(&mut *self.members.lock().unwrap_or_else(PoisonError::into_inner));
+        let members = std::mem::take(&mut *self.members());
         log_out(members.iter().map(|member| member.inventory.clone()).collect()).await;
+        for member in &members {
+            // A standby knows nothing of them.
+            self.options.metrics.retire(member.id());
+        }
+    }
+
+    fn members(&self) -> MutexGuard<'_, Vec<Member>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::member::Member;
 use super::{Options, Unusable, sources};
 use crate::config::{Credentials, Vcenter};
+use crate::metrics;
 use crate::vsphere::inventory::{Health, Inventory};
 use crate::vsphere::{Error, Session};
 
@@ -40,15 +41,19 @@ pub(super) async fn reconfigured(
         if member.keeper.holds(&offered) && !trust {
             return Ok(());
         }
-        login(vcenter, Arc::new(offered)).await
+        login(vcenter, Arc::new(offered), options.metrics.of(&vcenter.id)).await
     };
     tried.await.map_err(|error| Unusable { vcenter: vcenter.id.clone(), error })
 }
 
 /// One login and logout.
-pub(super) async fn login(vcenter: &Vcenter, credentials: Arc<Credentials>) -> Result<(), Error> {
+pub(super) async fn login(
+    vcenter: &Vcenter,
+    credentials: Arc<Credentials>,
+    metrics: metrics::Vcenter,
+) -> Result<(), Error> {
     let (_sender, feed) = watch::channel(Ok(credentials));
-    let session = Session::new(vcenter, feed)?;
+    let session = Session::observed(vcenter, feed, metrics)?;
     let connected = session.connect().await.map(drop);
     session.close().await;
     connected

@@ -9,5 +9,6 @@ mod config_command;
 mod lifecycle;
 mod live;
 mod nodes;
+mod serving;
 mod support;
 mod zones;

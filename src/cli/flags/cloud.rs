@@ -25,6 +25,10 @@ pub(crate) struct Flags {
     #[arg(long, default_value = "false")]
     pub(crate) strict_config: Switch,
 
+    /// How often the configuration file and the CA files that it names are looked at for changes.
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = go::duration)]
+    pub(crate) config_poll_period: Duration,
+
     /// How often the tags for zones and regions are read again: vCenter does not tell of their changes.
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = go::duration)]
     pub(crate) tag_refresh_period: Duration,

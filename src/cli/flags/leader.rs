@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::go::{self, Switch};
+use crate::k8s::Subject;
 use crate::k8s::leader::Settings;
 
 /// Who leads, of several managers.
@@ -51,6 +52,11 @@ impl Flags {
             renew_deadline: self.leader_elect_renew_deadline,
             retry_period: self.leader_elect_retry_period,
         })
+    }
+
+    /// What Events about the manager itself are about.
+    pub(crate) fn lease(&self) -> Subject {
+        Subject::lease(&self.leader_elect_resource_namespace, &self.leader_elect_resource_name)
     }
 
     /// What is wrong with them together.

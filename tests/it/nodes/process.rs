@@ -235,7 +235,11 @@ async fn it_can_be_stopped_while_the_api_server_is_away() {
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": ""}}], "current-context": "c"}"#;
     let kubeconfig = dir.write("kubeconfig", nobody).unwrap();
     let mut command = Command::new(product());
-    command.arg("ccm").arg("--cloud-config").arg(config).arg("--kubeconfig").arg(kubeconfig);
+    command
+        .args(["ccm", "--secure-port=0", "--cloud-config"])
+        .arg(config)
+        .arg("--kubeconfig")
+        .arg(kubeconfig);
     let process = Process::spawn("product", command, dir.path(), Lifeline::Watchdog).unwrap();
     process.wait_for_log("the watch on Nodes was interrupted", SOON).await.unwrap();
     let asked = Instant::now();
