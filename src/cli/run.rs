@@ -41,13 +41,13 @@ pub(super) async fn run(args: Args, source: Source, reading: Reading) -> anyhow:
     let election = args.leader.settings(identity);
     let work = Work::new(&args, source, in_use, &admin)?;
     match election {
-        None => work.run(&api.client(None)?, stop).await?,
+        None => Box::pin(work.run(&api.client(None)?, stop)).await?,
         Some(settings) => {
             let lease = settings.name.clone();
             let mut elector = Elector::new(api.election_client()?, settings)?;
             admin.watch_election(&lease, elector.standing());
             in_turn(&mut elector, stop, async |leadership, over| {
-                work.run(&api.client(Some(&leadership))?, over).await
+                Box::pin(work.run(&api.client(Some(&leadership))?, over)).await
             })
             .await?;
         }
