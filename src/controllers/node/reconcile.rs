@@ -9,7 +9,7 @@ use kube::Api;
 use kube::api::PatchParams;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::{ObjectRef, Store};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
 use super::Options;
 use super::decide::{Plan, decide};
@@ -71,29 +71,24 @@ pub(super) async fn reconcile<I: Instances>(
     // Thousands wait for their turn at the same time, and few write: who waits keeps neither plan
     // nor answer, and has both made anew when it is its turn. The answer is in memory by then.
     drop(answer);
-    let Ok(permit) = context.writers.acquire().await else { return Ok(Action::await_change()) };
-    let Some((node, answer)) = ask_unless_stopped(node, &context).await else {
-        return Ok(Action::await_change());
+    Ok(Box::pin(take_turn(node, &context)).await)
+}
+
+/// Writes what is to be written, when it is this Node's turn.
+async fn take_turn<I: Instances>(node: Arc<Node>, context: &Context<I>) -> Action {
+    let Ok(permit) = context.writers.acquire().await else { return Action::await_change() };
+    let Some((node, answer)) = ask_unless_stopped(node, context).await else {
+        return Action::await_change();
     };
     let plan = decide(&node, &answer, &context.options.rules);
     if plan.is_empty() {
-        return Ok(Action::requeue(safety_net()));
+        return Action::requeue(safety_net());
     }
-    Ok(Box::pin(settle(&node, answer, plan, permit, &context)).await)
-}
-
-/// Makes room for the next Node to be written before this one is told of.
-async fn settle<I: Instances>(
-    node: &Node,
-    answer: Answer,
-    plan: Plan,
-    permit: SemaphorePermit<'_>,
-    context: &Context<I>,
-) -> Action {
     // A box of its own, which is given back before the wait.
-    let (action, events) = Box::pin(carry_out(node, answer, plan, context)).await;
+    let (action, events) = Box::pin(carry_out(&node, answer, plan, context)).await;
+    // The next Node is written before this one is told of.
     drop(permit);
-    tell(node, events, context).await;
+    tell(&node, events, context).await;
     action
 }
 
