@@ -122,6 +122,24 @@ async fn the_ticket_begins_a_session_for_soap_and_rest() {
 }
 
 #[tokio::test]
+async fn a_vcenter_that_is_too_old_to_share_with_rest_is_told_of() {
+    let vcsim = vcsim().await;
+    let authority = Authority::new("ca");
+    let identity = authority.issue(&[HOST]);
+    let manager = Manager::start(&identity).await;
+    let old = Front::of(&vcsim, &identity, |seen| {
+        seen.head.lines().next()?.contains(" /api/").then(|| (401, String::new()))
+    })
+    .await;
+    manager.will_give(&ticket(&session(&vcsim)).await);
+    let tls = Tls { ca_files: vec![authority.file()], ..Tls::default() };
+    let session = Session::new(&vcenter_at(old.port, tls), manager.feed()).unwrap();
+    let error = Tags::new(session).attached(&[MoRef::new("Datacenter", "datacenter-2")]).await.unwrap_err();
+    assert!(error.to_string().contains("needs vSphere 8.0 U3 or newer"), "{error}");
+    assert_eq!(vcsim.requests().await.unwrap().soap("CloneSession"), 1, "the SOAP session is not given up");
+}
+
+#[tokio::test]
 async fn nodes_get_their_zones_without_any_password() {
     let cluster = Cluster::get().await;
     let vcsim =
