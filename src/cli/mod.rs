@@ -2,9 +2,9 @@
 
 mod ccm;
 mod config_command;
-mod credentials;
 mod lifecycle;
 mod logging;
+mod notices;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -27,7 +27,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Workload {
     /// The cloud controller manager: initialises Nodes and keeps their addresses current.
-    Ccm(ccm::Args),
+    Ccm(Box<ccm::Args>),
     /// Configuration files: what one means, and conversion to YAML.
     Config(config_command::Args),
 }
@@ -46,7 +46,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         return fail("cannot set up TLS: another cryptography provider is installed already");
     }
     let outcome = match cli.workload {
-        Workload::Ccm(args) => ccm::main(args),
+        Workload::Ccm(args) => ccm::main(*args),
         Workload::Config(args) => config_command::main(&args),
     };
     match outcome {
@@ -78,7 +78,7 @@ mod tests {
     fn parse(args: &[&str]) -> Result<ccm::Args, clap::Error> {
         let args = with_workload(args.iter().map(OsString::from));
         Cli::try_parse_from(args).map(|cli| match cli.workload {
-            Workload::Ccm(args) => args,
+            Workload::Ccm(args) => *args,
             Workload::Config(_) => panic!("not the manager"),
         })
     }

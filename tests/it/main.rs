@@ -7,6 +7,7 @@ mod architecture;
 mod client;
 mod config_command;
 mod lifecycle;
+mod live;
 mod nodes;
 mod support;
 mod zones;
