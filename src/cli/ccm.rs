@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use tracing::{debug, info, warn};
 
 use super::flags::controllers::Name;
-use super::flags::go::{self, Switch};
+use super::flags::go::Switch;
 use super::flags::{api, cloud, controllers, gates, ignored, leader, lifecycle, node};
 use super::serving::ServingArgs;
 use super::{MANAGER_NAME, config_command, logging, run};
@@ -137,10 +137,10 @@ fn remark(args: &Args) {
 
 /// Where the configuration is, and how it is read, warnings included.
 fn source(flags: &cloud::Flags) -> anyhow::Result<Source> {
-    let path = go::given(flags.cloud_config.as_ref()).context("--cloud-config is missing")?;
+    let path = flags.cloud_config.clone().context("--cloud-config is missing")?;
     let options = config::Options { strict: flags.strict_config.0 };
     let environment = config_command::environment();
-    Ok(Source::new(path.to_owned(), move |path| {
+    Ok(Source::new(path, move |path| {
         let loaded =
             config::load_file_with(path, options, &environment).map_err(|error| error.to_string())?;
         for warning in &loaded.warnings {

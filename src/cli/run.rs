@@ -7,8 +7,6 @@
 //! * On SIGTERM or SIGINT the controllers finish what they are about, the sessions end, and after that
 //!   the lease is given back; a standby takes it over with its next try.
 
-use std::pin::pin;
-
 use anyhow::Context as _;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, select};
@@ -74,7 +72,7 @@ async fn in_turn(
             async move { leadership.over().await }.boxed()
         };
         let over = select(stop.clone(), lost).map(drop).boxed().shared();
-        let mut working = pin!(work(leadership.clone(), over));
+        let mut working = Box::pin(work(leadership.clone(), over));
         // The lease is kept as long as anybody works, also on the way to rest.
         let outcome = tokio::select! {
             outcome = &mut working => outcome,

@@ -22,15 +22,15 @@ pub struct ServingArgs {
     pub secure_port: u16,
 
     /// A directory with cloud-controller-manager.crt and .key, unless --tls-cert-file is given.
-    #[arg(long, value_name = "DIRECTORY", value_parser = go::path)]
+    #[arg(long, value_name = "DIRECTORY", value_parser = go::path())]
     pub cert_dir: Option<PathBuf>,
 
     /// The server's certificate in PEM, its intermediate CAs behind it. Without it one is made at each start.
-    #[arg(long, value_name = "FILE", requires = "tls_private_key_file", value_parser = go::path)]
+    #[arg(long, value_name = "FILE", requires = "tls_private_key_file", value_parser = go::path())]
     pub tls_cert_file: Option<PathBuf>,
 
     /// The private key of --tls-cert-file.
-    #[arg(long, value_name = "FILE", requires = "tls_cert_file", value_parser = go::path)]
+    #[arg(long, value_name = "FILE", requires = "tls_cert_file", value_parser = go::path())]
     pub tls_private_key_file: Option<PathBuf>,
 
     /// A certificate and its key for some names, as cert,key or cert,key:name,*.name; may be repeated.
@@ -85,7 +85,7 @@ pub struct ServingArgs {
 #[non_exhaustive]
 pub struct AuthenticationArgs {
     /// A kubeconfig with the right to create TokenReviews. Without it every token is anonymous.
-    #[arg(long, value_name = "FILE", value_parser = go::path)]
+    #[arg(long, value_name = "FILE", value_parser = go::path())]
     pub authentication_kubeconfig: Option<PathBuf>,
 
     /// Do not look in the cluster for what is not given here.
@@ -101,11 +101,11 @@ pub struct AuthenticationArgs {
     pub authentication_tolerate_lookup_failure: Switch,
 
     /// The CAs of client certificates: whoever has one is its common name.
-    #[arg(long, value_name = "FILE", value_parser = go::path)]
+    #[arg(long, value_name = "FILE", value_parser = go::path())]
     pub client_ca_file: Option<PathBuf>,
 
     /// The CAs of front proxies that may name users in headers.
-    #[arg(long, value_name = "FILE", value_parser = go::path)]
+    #[arg(long, value_name = "FILE", value_parser = go::path())]
     pub requestheader_client_ca_file: Option<PathBuf>,
 
     /// The common names of those front proxies, separated by commas; none is any.
@@ -137,7 +137,7 @@ pub struct AuthenticationArgs {
 pub struct AuthorizationArgs {
     /// A kubeconfig with the right to create SubjectAccessReviews. Without it only the paths that need no
     /// authorization can be asked for.
-    #[arg(long, value_name = "FILE", value_parser = go::path)]
+    #[arg(long, value_name = "FILE", value_parser = go::path())]
     pub authorization_kubeconfig: Option<PathBuf>,
 
     /// Paths that everybody may ask for, separated by commas.

@@ -57,7 +57,7 @@ impl Work {
         })
     }
 
-    /// Does it, until `over`.
+    /// Does it, until `over`; this client writes no longer than that.
     pub(super) async fn run(&self, client: &Client, over: Stop) -> anyhow::Result<()> {
         if self.controllers.is_idle() {
             over.await;

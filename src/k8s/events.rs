@@ -65,6 +65,13 @@ impl Subject {
         })
     }
 
+    /// The one with this uid: `kubectl describe` shows its Events only then.
+    #[must_use]
+    pub fn with_uid(mut self, uid: &str) -> Self {
+        self.0.uid = Some(uid.to_owned());
+        self
+    }
+
     fn name(&self) -> &str {
         self.0.name.as_deref().unwrap_or_default()
     }

@@ -15,7 +15,7 @@ const UPSTREAM_BURST: u32 = 30;
 #[group(skip)]
 pub(crate) struct Flags {
     /// How to reach the API server; in a cluster's pod it is found without this.
-    #[arg(long, value_name = "FILE", value_parser = go::path)]
+    #[arg(long, value_name = "FILE", value_parser = go::path())]
     pub(crate) kubeconfig: Option<PathBuf>,
 
     /// The API server's URL, instead of the one in the kubeconfig.

@@ -1,13 +1,13 @@
 //! How Go's flags are written.
 
 use std::any::TypeId;
-use std::convert::Infallible;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Command;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use jiff::SignedDuration;
 
 /// A flag that is on or off: `--flag`, `--flag=false`, and in every spelling of Go's `ParseBool`.
@@ -65,8 +65,8 @@ pub(crate) fn duration_or_zero(text: &str) -> Result<Duration, String> {
 }
 
 /// A path, or nothing: manifests made from templates give flags without a value.
-pub(crate) fn path(text: &str) -> Result<PathBuf, Infallible> {
-    Ok(PathBuf::from(text))
+pub(crate) fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// The path of a flag that was given one.
@@ -83,7 +83,7 @@ mod tests {
         for (text, seconds) in [("60s", 60), ("1m30s", 90), ("5m", 300), ("2h", 7200), ("1h0m0s", 3600)] {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        assert_eq!(duration("1.5h"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("1.5h"), Ok(Duration::from_mins(90)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         for text in ["", "5", "-5s", "0s", "soon", "0"] {
             assert!(duration(text).is_err(), "{text}");

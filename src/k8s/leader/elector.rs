@@ -1,7 +1,9 @@
 //! The rim: asks for the lease, keeps it, gives it back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{OptionFuture, join};
 use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::watch;
@@ -9,13 +11,16 @@ use tracing::{debug, info, warn};
 
 use super::clock::Clock;
 use super::decide::{Observed, Verdict, claim, pause, release};
-use super::event;
 use super::leadership::{Leadership, Term};
 use super::lock::{Lock, LockError};
 use super::settings::{Settings, SettingsError};
+use crate::k8s::{EventRecorder, NodeEvent, Subject};
 
 /// How long giving the lease back may take: who stops must not wait for an API server that is away.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The `source.component` of the Events on the Lease, as upstream names it.
+const COMPONENT: &str = "cloud-controller-manager";
 
 /// Whether we lead.
 #[derive(Clone, Debug)]
@@ -29,7 +34,7 @@ pub enum Standing {
 /// A candidate for a lease. Its client must have no [`WriteGuard`](super::WriteGuard).
 pub struct Elector {
     settings: Settings,
-    client: Client,
+    recorder: Arc<EventRecorder>,
     lock: Lock,
     clock: Clock,
     observed: Option<Observed>,
@@ -67,7 +72,7 @@ impl Elector {
         Ok(Self {
             lock: Lock::new(client.clone(), &settings),
             settings,
-            client,
+            recorder: Arc::new(EventRecorder::new(client, COMPONENT)),
             clock,
             observed: None,
             claimed: false,
@@ -156,14 +161,10 @@ impl Elector {
         if !self.claimed {
             return;
         }
-        let telling = self.telling("stopped leading").filter(|_| led);
-        let telling = async {
-            if let Some(telling) = telling {
-                telling.await;
-            }
-        };
+        let telling = OptionFuture::from(self.telling("stopped leading").filter(|_| led));
+        let telling = tokio::time::timeout(RELEASE_PATIENCE, telling);
         let released = tokio::time::timeout(RELEASE_PATIENCE, self.give_back());
-        match futures::future::join(released, telling).await.0 {
+        match join(released, telling).await.0 {
             Ok(Ok(())) => info!("the lease is given back"),
             Ok(Err(error)) => warn!(%error, "the lease could not be given back; it runs out by itself"),
             Err(_) => warn!("the lease could not be given back in time; it runs out by itself"),
@@ -250,10 +251,13 @@ impl Elector {
         }
     }
 
+    /// Tells of us in an Event on the Lease, if there is one, in client-go's words.
     fn telling(&self, what: &str) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let lease = self.lock.metadata()?.clone();
-        let message = format!("{} {what}", self.settings.identity);
-        Some(event::tell(self.client.clone(), lease, message))
+        let Settings { namespace, name, identity, .. } = &self.settings;
+        let lease = Subject::lease(namespace, name).with_uid(self.lock.uid()?);
+        let event = NodeEvent::normal("LeaderElection", format!("{identity} {what}"));
+        let recorder = Arc::clone(&self.recorder);
+        Some(async move { recorder.record_about(&lease, &event).await })
     }
 
     fn tell_leader(&self, leader: &str) {

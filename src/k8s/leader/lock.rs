@@ -53,24 +53,21 @@ impl Lock {
     /// Writes it: creates it if the last look found none, else replaces exactly what was seen.
     pub(super) async fn put(&mut self, record: &Record) -> Result<(), LockError> {
         let parameters = PostParams::default();
-        let written = match &self.object {
-            Some(seen) => {
-                let lease = Lease { metadata: seen.metadata.clone(), spec: Some(record.to_spec()) };
-                in_time(self.patience, self.api.replace(&self.name, &parameters, &lease)).await?
-            }
-            None => {
-                let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
-                let lease = Lease { metadata, spec: Some(record.to_spec()) };
-                in_time(self.patience, self.api.create(&parameters, &lease)).await?
-            }
+        let spec = Some(record.to_spec());
+        let written = if let Some(seen) = &self.object {
+            let lease = Lease { metadata: seen.metadata.clone(), spec };
+            in_time(self.patience, self.api.replace(&self.name, &parameters, &lease)).await?
+        } else {
+            let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
+            in_time(self.patience, self.api.create(&parameters, &Lease { metadata, spec })).await?
         };
         self.object = Some(written);
         Ok(())
     }
 
-    /// The metadata as last seen, for Events about it.
-    pub(super) fn metadata(&self) -> Option<&ObjectMeta> {
-        self.object.as_ref().map(|lease| &lease.metadata)
+    /// The Lease's uid, once it was seen.
+    pub(super) fn uid(&self) -> Option<&str> {
+        self.object.as_ref()?.metadata.uid.as_deref()
     }
 }
 

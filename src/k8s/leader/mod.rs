@@ -13,7 +13,6 @@
 mod clock;
 mod decide;
 mod elector;
-mod event;
 mod guard;
 mod identity;
 mod leadership;

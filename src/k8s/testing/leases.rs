@@ -60,6 +60,7 @@ impl Leases {
         self.version += 1;
         let mut object = object.clone();
         object["metadata"]["namespace"] = namespace.into();
+        object["metadata"]["uid"] = key.into();
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
         self.objects.insert(key.to_owned(), object.clone());
         object

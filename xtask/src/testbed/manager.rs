@@ -24,6 +24,8 @@ pub struct ManagerOptions {
     /// default, because managers of many tests run on one machine at the same time; `None` for a program
     /// that does not know the flag.
     pub secure_port: Option<u16>,
+    /// Without leader election: no lease to wait for, and no requests about one.
+    pub alone: bool,
     /// More arguments.
     pub args: Vec<String>,
     /// More environment.
@@ -43,6 +45,7 @@ impl ManagerOptions {
             config: config.into(),
             kubeconfig: kubeconfig.into(),
             secure_port: Some(0),
+            alone: false,
             args: Vec::new(),
             env: Vec::new(),
         }
@@ -71,6 +74,9 @@ impl Manager {
             && !options.args.iter().any(|arg| arg.starts_with("--secure-port"))
         {
             command.arg(format!("--secure-port={port}"));
+        }
+        if options.alone {
+            command.arg("--leader-elect=false");
         }
         command.args(&options.args);
         for (name, _) in std::env::vars_os() {

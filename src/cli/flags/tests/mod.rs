@@ -24,5 +24,5 @@ fn parse(args: &[&str]) -> Result<ccm::Args, clap::Error> {
 
 /// What is printed about this mistake.
 fn mistake(args: &[&str]) -> String {
-    given(args).map(|args| panic!("accepted: {args:?}")).unwrap_or_else(|error| error.to_string())
+    given(args).map_or_else(|error| error.to_string(), |args| panic!("accepted: {args:?}"))
 }

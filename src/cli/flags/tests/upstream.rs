@@ -107,6 +107,7 @@ const OTHERWISE: &[(&str, &str)] =
 /// Ours alone.
 const OURS: &[&str] = &[
     "concurrent-existence-checks",
+    "config-poll-period",
     "deletion-absence-window",
     "deletion-breaker-fraction",
     "deletion-breaker-hold",
