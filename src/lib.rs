@@ -11,6 +11,7 @@
 //! | [`provider`] | the interfaces implemented on vSphere | `config`, `vsphere`, `cloud` |
 //! | [`k8s`] | slim Kubernetes types, patches, events | `metrics` |
 //! | [`controllers`] | what the manager does: pure `decide`, I/O at the rim | `cloud`, `k8s`, `metrics` |
+//! | [`fleet`] | the vCenters in use, and how they follow their configuration | `config`, `vsphere`, `provider`, `k8s`, `metrics` |
 //! | [`serve`] | the HTTPS server: health, metrics, who may read what | `metrics` |
 //! | [`cli`] | the command line of each workload, and its wiring | everything |
 //!

@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 
 use crate::fleet::Notice;
 use crate::k8s::{EventRecorder, NodeEvent, Subject};
-use crate::metrics::Reload;
+use crate::metrics;
 
 /// The `source.component` of these Events, as upstream names the manager.
 const COMPONENT: &str = "cloud-controller-manager";
@@ -14,10 +14,10 @@ const COMPONENT: &str = "cloud-controller-manager";
 pub(super) async fn tell(
     client: Client,
     lease: Subject,
-    reload: Reload,
+    metrics: metrics::Events,
     mut notices: mpsc::UnboundedReceiver<Notice>,
 ) {
-    let recorder = EventRecorder::new(client, COMPONENT);
+    let recorder = EventRecorder::new(client, COMPONENT).observed(metrics);
     while let Some(notice) = notices.recv().await {
         match &notice {
             Notice::ConfigurationChanged => reload.succeeded(),

@@ -2,32 +2,43 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::fleet::{Fleet, VcenterHealth};
+use crate::config::Config;
+use crate::fleet::Fleet;
 use crate::serve::health::{Group, Health, Outcome};
-use crate::vsphere::Error;
 use crate::vsphere::inventory;
+use crate::vsphere::{Endpoint, Error};
 
-/// The vCenters that this process asks now; none while it stands by. Clones are the same.
+/// The fleet that this process leads now; none while it stands by. Clones are the same.
 #[derive(Clone, Default)]
-pub(super) struct AskedVcenters(Arc<RwLock<Option<Arc<Fleet>>>>);
+pub(super) struct FleetInUse(Arc<RwLock<Option<Arc<Fleet>>>>);
 
-impl AskedVcenters {
+impl FleetInUse {
     /// With its check among those of readiness.
     pub(super) fn register(health: &Health) -> Self {
         let this = Self::default();
-        let asked = this.clone();
-        health.register(&[Group::Readyz], "vcenters", move || asked.check());
+        let in_use = this.clone();
+        health.register(&[Group::Readyz], "vcenters", move || in_use.check());
         this
     }
 
-    /// From now on these are asked.
+    /// From now on this one is in use, or none.
     pub(super) fn set(&self, fleet: Option<Arc<Fleet>>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = fleet;
     }
 
+    /// The configuration in use, if there is any.
+    pub(super) fn config(&self) -> Option<Arc<Config>> {
+        self.get().map(|fleet| fleet.config())
+    }
+
+    fn get(&self) -> Option<Arc<Fleet>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn check(&self) -> Outcome {
-        let fleet = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        judge(&fleet.map(|fleet| fleet.health()).unwrap_or_default())
+        let health = self.get().map(|fleet| fleet.health()).unwrap_or_default();
+        let states = health.into_iter().map(|(id, endpoint, health)| State { id, endpoint, health });
+        judge(&states.collect::<Vec<_>>())
     }
 }
 

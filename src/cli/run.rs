@@ -16,11 +16,11 @@ use tracing::info;
 
 use super::api::ApiServer;
 use super::ccm::Args;
-use super::configz::configz;
 use super::server::Admin;
 use super::term::Work;
 use crate::fleet::{Reading, Source};
 use crate::k8s::leader::{Elector, Leadership, identity};
+use crate::metrics::Metrics;
 
 /// The order to stop, for as many as want to hear it.
 pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
@@ -29,15 +29,14 @@ pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
 pub(super) async fn run(args: Args, source: Source, reading: Reading) -> anyhow::Result<()> {
     // Before anything is begun that has to be ended in order, such as a login.
     let stop = stop_signal()?.boxed().shared();
-    let api = ApiServer::find(&args.api).await?;
+    let metrics = Metrics::default();
+    let api = ApiServer::find(&args.api, metrics.rest_client.clone()).await?;
     // Before everything else: health is asked for from the first moment on.
-    let in_use = watch::Sender::new(reading);
-    let (told, flags) = (in_use.subscribe(), std::env::args().skip(1).collect::<Vec<_>>());
-    let admin = Admin::start(&args.serving, &api, move || configz(&told.borrow().config, &flags)).await?;
+    let admin = Admin::start(&args.serving, &api, metrics, reading.config.clone()).await?;
     let stop = admin.unready_on(stop);
     let identity = identity().ok().context("the system has no random numbers")?;
     let election = args.leader.settings(identity);
-    let work = Work::new(&args, source, in_use, &admin)?;
+    let work = Work::new(&args, source, reading, &admin)?;
     match election {
         None => Box::pin(work.run(&api.client(None)?, stop)).await?,
         Some(settings) => {

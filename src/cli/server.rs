@@ -1,18 +1,21 @@
 //! The HTTPS server, as the flags want it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use futures::FutureExt;
+use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
-use serde_json::Value;
 use tokio::sync::watch;
 
 use super::api::ApiServer;
+use super::configz::configz;
 use super::flags::go::given;
+use super::readiness::FleetInUse;
 use super::run::Stop;
 use super::serving::{ServingArgs, TlsVersion};
+use crate::config::Config;
 use crate::k8s::leader::Standing;
 use crate::metrics::Metrics;
 use crate::serve::auth::{AllowList, AuthOptions, HeaderNames};
@@ -26,6 +29,8 @@ pub(super) struct Admin {
     pub(super) metrics: Metrics,
     /// Where whoever can be unwell registers a check.
     pub(super) health: Health,
+    /// Where a leader tells which vCenters it asks.
+    pub(super) fleet: FleetInUse,
     server: Option<Server>,
 }
 
@@ -34,17 +39,21 @@ impl Admin {
     pub(super) async fn start(
         flags: &ServingArgs,
         api: &ApiServer,
-        configz: impl Fn() -> Value + Send + Sync + 'static,
+        metrics: Metrics,
+        config: Config,
     ) -> anyhow::Result<Self> {
-        let metrics = Metrics::default();
         let health = Health::new(metrics.health.clone());
+        let fleet = FleetInUse::register(&health);
         let server = if flags.secure_port == 0 {
             None
         } else {
+            let given: Vec<String> = std::env::args().skip(1).collect();
+            let (in_use, config) = (fleet.clone(), Arc::new(config));
+            let configz = move || configz(&in_use.config().unwrap_or_else(|| Arc::clone(&config)), &given);
             let pages = Pages::new(health.clone(), metrics.clone(), configz);
             Some(Server::start(options(flags, &api.election_client()?).await?, pages)?)
         };
-        Ok(Self { metrics, health, server })
+        Ok(Self { metrics, health, fleet, server })
     }
 
     /// The order to stop, at which this process stops being ready.
@@ -165,6 +174,6 @@ fn given_names(names: &[String]) -> Vec<String> {
 
 async fn other_client(path: &Path) -> anyhow::Result<Client> {
     let kubeconfig = Kubeconfig::read_from(path)?;
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     Ok(Client::try_from(config)?)
 }

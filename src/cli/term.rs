@@ -10,11 +10,11 @@ use tracing::warn;
 
 use super::ccm::Args;
 use super::notices;
-use super::readiness::AskedVcenters;
+use super::readiness::FleetInUse;
 use super::run::Stop;
 use super::server::Admin;
 use crate::controllers;
-use crate::fleet::{self, Fleet, Notice, Reading, Source};
+use crate::fleet::{self, Fleet, Reading, Source};
 use crate::k8s::Subject;
 use crate::metrics::Metrics;
 use crate::vsphere::Session;
@@ -29,19 +29,14 @@ pub(super) struct Work {
     controllers: controllers::Options,
     lease: Subject,
     metrics: Metrics,
-    asked: AskedVcenters,
+    in_use: FleetInUse,
 }
 
 impl Work {
     /// Prepares it, connecting to nothing. What is wrong with the configuration comes out here, on a
     /// standby too.
-    pub(super) fn new(
-        args: &Args,
-        source: Source,
-        in_use: watch::Sender<Reading>,
-        admin: &Admin,
-    ) -> anyhow::Result<Self> {
-        for vcenter in &in_use.borrow().config.vcenters {
+    pub(super) fn new(args: &Args, source: Source, reading: Reading, admin: &Admin) -> anyhow::Result<Self> {
+        for vcenter in &reading.config.vcenters {
             let (_, feed) = watch::channel(Err("not read yet".to_owned()));
             Session::new(vcenter, feed).with_context(|| format!("vCenter {}", vcenter.id))?;
         }
@@ -51,9 +46,8 @@ impl Work {
             poll_period: args.cloud.config_poll_period,
             tag_refresh_period: args.cloud.tag_refresh_period,
             controllers: args.controllers(),
-            lease: args.leader.lease(),
             metrics: admin.metrics.clone(),
-            asked: AskedVcenters::register(&admin.health),
+            in_use: admin.fleet.clone(),
         })
     }
 
@@ -63,6 +57,7 @@ impl Work {
             over.await;
             return Ok(());
         }
+        let reading = self.reading();
         let (notices, told) = mpsc::unbounded_channel();
         let reload = self.metrics.reload.clone();
         let telling = tokio::spawn(notices::tell(client.clone(), self.lease.clone(), reload, told));
@@ -71,18 +66,20 @@ impl Work {
             client: client.clone(),
             tag_refresh_period: self.tag_refresh_period,
             notices: notices.clone(),
-            metrics: self.metrics.vcenters.clone(),
+            metrics: self.metrics.clone(),
         };
-        let fleet = Arc::new(Fleet::start(&self.in_use.borrow(), options)?);
-        self.asked.set(Some(Arc::clone(&fleet)));
-        let (source, in_use) = (Arc::clone(&self.source), self.in_use.clone());
-        let following = fleet::follow(Arc::clone(&fleet), source, in_use, self.poll_period, notices);
-        let controllers = self.controllers.clone();
+        let fleet = Arc::new(Fleet::start(&reading, options)?);
+        self.in_use.set(Some(Arc::clone(&fleet)));
+        let events = self.metrics.events.clone();
+        let telling = tokio::spawn(notices::tell(client.clone(), self.lease.clone(), events, told));
+        let source = Arc::clone(&self.source);
+        let following = fleet::follow(Arc::clone(&fleet), source, reading, self.config_poll_period, notices);
+        let (client, options) = (client.clone(), self.controllers.clone());
         tokio::select! {
-            () = controllers::run_observed(client.clone(), fleet.instances(), controllers, &self.metrics, over) => {}
+            () = controllers::run_observed(client, fleet.instances(), options, &self.metrics, over) => {}
             never = following => match never {},
         }
-        self.asked.set(None);
+        self.in_use.set(None);
         fleet.close().await;
         telling.abort();
         Ok(())

@@ -6,8 +6,8 @@ use super::keeper::Keeper;
 use super::{Options, Unusable, VcenterHealth, trial};
 use crate::config::Vcenter;
 use crate::provider::VcenterHandle;
-use crate::vsphere::Error;
 use crate::vsphere::inventory::{Inventory, ZoneOptions};
+use crate::vsphere::{Endpoint, Error};
 
 /// What it was started with, and what runs for it. It ends with the last clone.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ impl Member {
         options: &Options,
     ) -> Result<Self, Unusable> {
         let (sender, feed) = Keeper::channel(vcenter);
-        let metrics = options.metrics.of(&vcenter.id);
+        let metrics = options.metrics.vcenters.of(&Endpoint::new(vcenter).to_string());
         let inventory = Inventory::observed(vcenter, zones.cloned(), feed, metrics)
             .map_err(|error| unusable(vcenter, error))?;
         let keeper = Keeper::start(vcenter, sender, inventory.clone(), options);

@@ -167,8 +167,8 @@ impl EventRecorder {
         if seen.is_some_and(|seen| event.repeat == Repeat::Never || self.too_soon(event, seen)) {
             return;
         }
-        let outcome =
-            tokio::time::timeout(DEADLINE, self.write(&api, &name, &object, event.repeat, seen)).await;
+        let write = self.write(&api, &name, &object, event.repeat, seen);
+        let outcome = tokio::time::timeout(DEADLINE, write).await;
         self.metrics.told(self.component, event.reason, matches!(outcome, Ok(Ok(_))));
         match outcome {
             // Good news is seldom repeated, and one entry for every Node would be many.

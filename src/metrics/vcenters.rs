@@ -159,7 +159,7 @@ impl Vcenters {
         }
     }
 
-    /// The metrics of one vCenter, by its key in the configuration.
+    /// The metrics of one vCenter, by its address: `vc.example.org:443`.
     pub fn of(&self, vcenter: &str) -> Vcenter {
         Vcenter { id: vcenter.into(), all: self.clone() }
     }

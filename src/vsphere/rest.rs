@@ -135,7 +135,9 @@ impl Rest {
         state.id = None;
         self.session.metrics().set_session(Api::Rest, false);
         let outcome = self.create_session(stale.is_some()).await;
-        self.session.count_login(Api::Rest, outcome.as_ref().err());
+        if !matches!(outcome, Ok((_, true))) {
+            self.session.count_login(Api::Rest, outcome.as_ref().err());
+        }
         match outcome {
             Ok((id, shared)) => {
                 state.epoch += 1;

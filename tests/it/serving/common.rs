@@ -50,6 +50,7 @@ impl Serving {
         let port = free_port();
         let manager = cluster.manager_with(config, |options| {
             options.secure_port = Some(port);
+            options.alone = false;
             options.args.push("--bind-address=127.0.0.1".to_owned());
             change(options);
         });

@@ -70,13 +70,13 @@ impl Manager {
         let mut command = Command::new(&options.binary);
         command.args(&options.subcommand);
         command.arg("--cloud-config").arg(&config).arg("--kubeconfig").arg(&options.kubeconfig);
+        if options.alone {
+            command.arg("--leader-elect=false");
+        }
         if let Some(port) = options.secure_port
             && !options.args.iter().any(|arg| arg.starts_with("--secure-port"))
         {
             command.arg(format!("--secure-port={port}"));
-        }
-        if options.alone {
-            command.arg("--leader-elect=false");
         }
         command.args(&options.args);
         for (name, _) in std::env::vars_os() {
