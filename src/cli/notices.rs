@@ -19,11 +19,6 @@ pub(super) async fn tell(
 ) {
     let recorder = EventRecorder::new(client, COMPONENT).observed(metrics);
     while let Some(notice) = notices.recv().await {
-        match &notice {
-            Notice::ConfigurationChanged => reload.succeeded(),
-            Notice::ConfigurationRefused(_) => reload.failed(),
-            Notice::CredentialsChanged(_) | Notice::CredentialsRefused(_) => {}
-        }
         recorder.record_about(&lease, &event(notice)).await;
     }
 }

@@ -42,8 +42,15 @@ impl FleetInUse {
     }
 }
 
+/// How one vCenter is.
+struct State {
+    id: String,
+    endpoint: Endpoint,
+    health: inventory::Health,
+}
+
 /// Ready is who stands by, and who can ask at least one.
-fn judge(states: &[VcenterHealth]) -> Outcome {
+fn judge(states: &[State]) -> Outcome {
     if states.is_empty() {
         return Ok("standing by".to_owned());
     }
@@ -77,14 +84,13 @@ fn say(health: &inventory::Health) -> &'static str {
 mod tests {
     use super::*;
     use crate::config;
-    use crate::vsphere::Endpoint;
 
-    fn state(id: &str, health: inventory::Health) -> VcenterHealth {
+    fn state(id: &str, health: inventory::Health) -> State {
         let text = format!("vcenter:\n  {id}: {{server: {id}.example.org, user: u, password: p}}\n");
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let loaded = config::load_file(file.path(), config::Options::default()).unwrap();
-        VcenterHealth { id: id.to_owned(), endpoint: Endpoint::new(&loaded.config.vcenters[0]), health }
+        State { id: id.to_owned(), endpoint: Endpoint::new(&loaded.config.vcenters[0]), health }
     }
 
     #[test]
@@ -106,8 +112,7 @@ mod tests {
                 ),
             ),
         ] {
-            let states: Vec<VcenterHealth> =
-                states.into_iter().map(|(id, health)| state(id, health)).collect();
+            let states: Vec<State> = states.into_iter().map(|(id, health)| state(id, health)).collect();
             let expected = expected.map(str::to_owned).map_err(str::to_owned);
             assert_eq!(judge(&states), expected);
         }

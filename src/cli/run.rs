@@ -11,7 +11,6 @@ use anyhow::Context as _;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, select};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use tracing::info;
 
 use super::api::ApiServer;
@@ -38,13 +37,13 @@ pub(super) async fn run(args: Args, source: Source, reading: Reading) -> anyhow:
     let election = args.leader.settings(identity);
     let work = Work::new(&args, source, reading, &admin)?;
     match election {
-        None => Box::pin(work.run(&api.client(None)?, stop)).await?,
+        None => work.run(&api.client(None)?, stop).await?,
         Some(settings) => {
             let lease = settings.name.clone();
             let mut elector = Elector::new(api.election_client()?, settings)?;
             admin.watch_election(&lease, elector.standing());
             in_turn(&mut elector, stop, async |leadership, over| {
-                Box::pin(work.run(&api.client(Some(&leadership))?, over)).await
+                work.run(&api.client(Some(&leadership))?, over).await
             })
             .await?;
         }

@@ -1,6 +1,6 @@
 //! What a leader does, from its first login to its last logout.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -22,12 +22,13 @@ use crate::vsphere::Session;
 /// The work of a leader; it can be done any number of times, one after the other.
 pub(super) struct Work {
     source: Arc<Source>,
-    /// The configuration in use; on a standby, the last that was.
-    in_use: watch::Sender<Reading>,
-    poll_period: Duration,
+    /// The last configuration that could be read.
+    reading: Mutex<Reading>,
+    config_poll_period: Duration,
     tag_refresh_period: Duration,
-    controllers: controllers::Options,
+    /// What Events about the manager itself are about.
     lease: Subject,
+    controllers: controllers::Options,
     metrics: Metrics,
     in_use: FleetInUse,
 }
@@ -42,9 +43,10 @@ impl Work {
         }
         Ok(Self {
             source: Arc::new(source),
-            in_use,
-            poll_period: args.cloud.config_poll_period,
+            reading: Mutex::new(reading),
+            config_poll_period: args.cloud.config_poll_period,
             tag_refresh_period: args.cloud.tag_refresh_period,
+            lease: args.leader.lease(),
             controllers: args.controllers(),
             metrics: admin.metrics.clone(),
             in_use: admin.fleet.clone(),
@@ -59,9 +61,6 @@ impl Work {
         }
         let reading = self.reading();
         let (notices, told) = mpsc::unbounded_channel();
-        let reload = self.metrics.reload.clone();
-        let telling = tokio::spawn(notices::tell(client.clone(), self.lease.clone(), reload, told));
-        self.look_again(&notices);
         let options = fleet::Options {
             client: client.clone(),
             tag_refresh_period: self.tag_refresh_period,
@@ -85,15 +84,15 @@ impl Work {
         Ok(())
     }
 
-    /// The files may have changed while this process stood by.
-    fn look_again(&self, notices: &fleet::Notices) {
-        match self.source.read() {
-            Ok(reading) => drop(self.in_use.send_replace(reading)),
-            Err(why) => {
-                warn!(%why, "the configuration cannot be used; the last good one is");
-                // Nobody need listen.
-                let _ = notices.send(Notice::ConfigurationRefused(why));
+    /// The configuration to begin with: as it is now, or as it could be read last.
+    fn reading(&self) -> Reading {
+        let mut last = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.source.agrees(&last) {
+            match self.source.read() {
+                Ok(reading) => *last = reading,
+                Err(why) => warn!(%why, "the configuration cannot be used; beginning with the last good one"),
             }
         }
+        last.clone()
     }
 }

@@ -11,7 +11,6 @@ use tracing::{info, warn};
 use super::sources::{self, Offers};
 use super::{Notice, Notices, Options, trial};
 use crate::config::{CredentialSource, Credentials, Vcenter};
-use crate::metrics;
 use crate::vsphere::inventory::{Health, Inventory};
 use crate::vsphere::{CredentialFeed, Error};
 
@@ -70,7 +69,6 @@ impl Keeper {
             inventory,
             candidate: None,
             notices: options.notices.clone(),
-            metrics: options.metrics.of(&vcenter.id),
         };
         let offers = sources::follow(vcenter, &options.client);
         let task = tokio::spawn(keeping.run(offers)).abort_handle();
@@ -90,7 +88,6 @@ struct Keeping {
     /// Credentials that are not in use yet, and when they are tried again.
     candidate: Option<(Arc<Credentials>, tokio::time::Instant)>,
     notices: Notices,
-    metrics: metrics::Vcenter,
 }
 
 /// What is done with new credentials.
@@ -169,19 +166,17 @@ impl Keeping {
             Treatment::Use => self.adopt(candidate),
             Treatment::Wait => {}
             Treatment::Try if at > tokio::time::Instant::now() => {}
-            Treatment::Try => {
-                match trial::login(&self.vcenter, Arc::clone(&candidate), self.metrics.clone()).await {
-                    Ok(()) => self.adopt(candidate),
-                    Err(error) => {
-                        let refused = matches!(error, Error::InvalidLogin { .. });
-                        let pause = if refused { RETRY_LOGIN } else { RETRY };
-                        let vcenter = self.inventory.endpoint();
-                        warn!(%vcenter, %error, "the new credentials do not work (yet); the last good ones stay in use");
-                        self.tell(Notice::CredentialsRefused(format!("vCenter {vcenter}: {error}")));
-                        self.candidate = Some((candidate, tokio::time::Instant::now() + pause));
-                    }
+            Treatment::Try => match trial::login(&self.vcenter, Arc::clone(&candidate)).await {
+                Ok(()) => self.adopt(candidate),
+                Err(error) => {
+                    let refused = matches!(error, Error::InvalidLogin { .. });
+                    let pause = if refused { RETRY_LOGIN } else { RETRY };
+                    let vcenter = self.inventory.endpoint();
+                    warn!(%vcenter, %error, "the new credentials do not work (yet); the last good ones stay in use");
+                    self.tell(Notice::CredentialsRefused(format!("vCenter {vcenter}: {error}")));
+                    self.candidate = Some((candidate, tokio::time::Instant::now() + pause));
                 }
-            }
+            },
         }
     }
 

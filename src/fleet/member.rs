@@ -3,7 +3,7 @@
 use super::change::Running;
 use super::files::Trust;
 use super::keeper::Keeper;
-use super::{Options, Unusable, VcenterHealth, trial};
+use super::{Options, Unusable, trial};
 use crate::config::Vcenter;
 use crate::provider::VcenterHandle;
 use crate::vsphere::inventory::{Inventory, ZoneOptions};
@@ -75,14 +75,6 @@ impl Member {
     /// Its key in the configuration.
     pub(super) fn id(&self) -> &str {
         &self.vcenter.id
-    }
-
-    pub(super) fn health(&self) -> VcenterHealth {
-        VcenterHealth {
-            id: self.vcenter.id.clone(),
-            endpoint: self.inventory.endpoint().clone(),
-            health: self.inventory.health().borrow().clone(),
-        }
     }
 
     pub(super) fn running(&self) -> Running<'_> {

@@ -19,7 +19,7 @@ mod reload;
 mod sources;
 mod trial;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
@@ -138,7 +138,7 @@ impl Fleet {
     pub async fn adopt(&self, reading: &Reading) -> Result<(), Unusable> {
         let (config, trust) = (&reading.config, &reading.look.trust);
         let zones = zone_options(&config.labels, self.options.tag_refresh_period);
-        let before: Vec<Member> = self.members().clone();
+        let before: Vec<Member> = self.members.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let plan = changes(&before, config, zones.as_ref(), trust);
         let tried = config.vcenters.iter().zip(&plan).map(|(vcenter, change)| {
             let (before, zones, options) = (&before, zones.as_ref(), &self.options);
@@ -188,7 +188,7 @@ impl Fleet {
 
     /// Ends all sessions, for good.
     pub async fn close(&self) {
-        let members = std::mem::take(&mut *self.members());
+        let members = std::mem::take(&mut *self.members.lock().unwrap_or_else(PoisonError::into_inner));
         log_out(members.iter().map(|member| member.inventory.clone()).collect()).await;
         for member in members {
             self.options.metrics.vcenters.retire(&member.inventory.endpoint().to_string());

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -18,8 +17,7 @@ const RETRY: Duration = Duration::from_secs(10);
 /// A refused login counts towards the account's lock.
 const RETRY_LOGIN: Duration = Duration::from_mins(5);
 
-/// Follows the files for ever; `reading` is what the fleet was started with, and becomes what it has
-/// adopted since.
+/// Follows the files for ever; `reading` is what the fleet was started with.
 ///
 /// Files are compared by content every `period`: a mounted Secret or ConfigMap is replaced by
 /// swapping a symlink, which file notifications do not follow. What changes from one look to the
@@ -27,11 +25,11 @@ const RETRY_LOGIN: Duration = Duration::from_mins(5);
 pub async fn follow(
     fleet: Arc<Fleet>,
     source: Arc<Source>,
-    reading: watch::Sender<Reading>,
+    reading: Reading,
     period: Duration,
     notices: Notices,
 ) -> Infallible {
-    let last = reading.borrow().look.clone();
+    let last = reading.look.clone();
     let mut follower = Follower { fleet, source, applied: reading, last, refused: None, notices };
     loop {
         tokio::time::sleep(period).await;
@@ -43,7 +41,7 @@ struct Follower {
     fleet: Arc<Fleet>,
     source: Arc<Source>,
     /// What is in use.
-    applied: watch::Sender<Reading>,
+    applied: Reading,
     /// The files at the last look.
     last: Look,
     refused: Option<Refused>,
@@ -60,11 +58,8 @@ struct Refused {
 
 impl Follower {
     async fn step(&mut self) {
-        let (now, applied) = {
-            let applied = self.applied.borrow();
-            (self.source.look(&applied.config), applied.look.clone())
-        };
-        if now == applied {
+        let now = self.source.look(&self.applied.config);
+        if now == self.applied.look {
             if self.refused.take().is_some() {
                 info!("the configuration is again the one that is in use");
                 self.fleet.metrics().reload.succeeded();
@@ -95,7 +90,7 @@ impl Follower {
                 self.fleet.metrics().reload.succeeded();
                 self.refused = None;
                 self.last = reading.look.clone();
-                self.applied.send_replace(reading);
+                self.applied = reading;
                 self.tell(Notice::ConfigurationChanged);
             }
             Err(unusable) => {

@@ -9,7 +9,6 @@ use tokio::sync::watch;
 use super::member::Member;
 use super::{Options, Unusable, sources};
 use crate::config::{Credentials, Vcenter};
-use crate::metrics;
 use crate::vsphere::inventory::{Health, Inventory};
 use crate::vsphere::{Error, Session};
 
@@ -41,19 +40,15 @@ pub(super) async fn reconfigured(
         if member.keeper.holds(&offered) && !trust {
             return Ok(());
         }
-        login(vcenter, Arc::new(offered), options.metrics.of(&vcenter.id)).await
+        login(vcenter, Arc::new(offered)).await
     };
     tried.await.map_err(|error| Unusable { vcenter: vcenter.id.clone(), error })
 }
 
 /// One login and logout.
-pub(super) async fn login(
-    vcenter: &Vcenter,
-    credentials: Arc<Credentials>,
-    metrics: metrics::Vcenter,
-) -> Result<(), Error> {
+pub(super) async fn login(vcenter: &Vcenter, credentials: Arc<Credentials>) -> Result<(), Error> {
     let (_sender, feed) = watch::channel(Ok(credentials));
-    let session = Session::observed(vcenter, feed, metrics)?;
+    let session = Session::new(vcenter, feed)?;
     let connected = session.connect().await.map(drop);
     session.close().await;
     connected

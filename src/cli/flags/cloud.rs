@@ -25,7 +25,7 @@ pub(crate) struct Flags {
     #[arg(long, default_value = "false")]
     pub(crate) strict_config: Switch,
 
-    /// How often the configuration file and the CA files that it names are looked at for changes.
+    /// How often the configuration file and the CA files are looked at.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = go::duration)]
     pub(crate) config_poll_period: Duration,
 
