@@ -9,8 +9,9 @@ use tower::util::option_layer;
 
 use super::flags::api::Flags;
 use super::flags::go;
-use crate::k8s::RateLimit;
 use crate::k8s::leader::{Leadership, WriteGuard};
+use crate::k8s::{CountRequests, RateLimit};
+use crate::metrics::RestClient;
 
 const NO_CLIENT: &str = "cannot set up the client for the API server";
 
@@ -19,11 +20,12 @@ const NO_CLIENT: &str = "cannot set up the client for the API server";
 pub(super) struct ApiServer {
     config: Config,
     limit: Option<RateLimit>,
+    metrics: RestClient,
 }
 
 impl ApiServer {
     /// By the flags; in a pod of a cluster without any.
-    pub(super) async fn find(flags: &Flags) -> anyhow::Result<Self> {
+    pub(super) async fn find(flags: &Flags, metrics: RestClient) -> anyhow::Result<Self> {
         let kubeconfig = go::given(flags.kubeconfig.as_ref());
         let master =
             flags.master.as_deref().filter(|master| !master.is_empty()).map(parse_url).transpose()?;
@@ -42,7 +44,7 @@ impl ApiServer {
         if let Some(master) = master {
             config.cluster_url = master;
         }
-        Ok(Self { config, limit: flags.limit() })
+        Ok(Self { config, limit: flags.limit(), metrics })
     }
 
     /// For who works as the leader: nothing is written once the leadership is over. Without election
@@ -51,14 +53,21 @@ impl ApiServer {
         let guard = option_layer(leadership.cloned().map(WriteGuard::new));
         let limit = option_layer(self.limit.clone());
         let builder = ClientBuilder::try_from(self.config.clone()).context(NO_CLIENT)?;
-        Ok(builder.with_layer(&guard).with_layer(&limit).build())
+        Ok(builder.with_layer(&self.counting()).with_layer(&guard).with_layer(&limit).build())
     }
 
-    /// For leader election: it must not wait behind anything else, and tries again by itself.
+    /// For leader election and for questions about who may read what: they must not wait behind anything
+    /// else, and who asks tries again by itself.
     pub(super) fn election_client(&self) -> anyhow::Result<Client> {
         let mut config = self.config.clone();
         config.default_retry = false;
-        Client::try_from(config).context(NO_CLIENT)
+        let builder = ClientBuilder::try_from(config).context(NO_CLIENT)?;
+        Ok(builder.with_layer(&self.counting()).build())
+    }
+
+    fn counting(&self) -> CountRequests {
+        let host = self.config.cluster_url.authority().map(http::uri::Authority::as_str);
+        CountRequests::new(self.metrics.clone(), host.unwrap_or_default())
     }
 }
 

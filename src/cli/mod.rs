@@ -3,10 +3,13 @@
 mod api;
 mod ccm;
 mod config_command;
+mod configz;
 mod flags;
 mod logging;
 mod notices;
+mod readiness;
 mod run;
+mod server;
 pub mod serving;
 mod term;
 

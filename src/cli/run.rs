@@ -15,9 +15,11 @@ use tracing::info;
 
 use super::api::ApiServer;
 use super::ccm::Args;
+use super::server::Admin;
 use super::term::Work;
 use crate::fleet::{Reading, Source};
 use crate::k8s::leader::{Elector, Leadership, identity};
+use crate::metrics::Metrics;
 
 /// The order to stop, for as many as want to hear it.
 pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
@@ -26,20 +28,27 @@ pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
 pub(super) async fn run(args: Args, source: Source, reading: Reading) -> anyhow::Result<()> {
     // Before anything is begun that has to be ended in order, such as a login.
     let stop = stop_signal()?.boxed().shared();
-    let api = ApiServer::find(&args.api).await?;
+    let metrics = Metrics::default();
+    let api = ApiServer::find(&args.api, metrics.rest_client.clone()).await?;
+    // Before everything else: health is asked for from the first moment on.
+    let admin = Admin::start(&args.serving, &api, metrics, reading.config.clone()).await?;
+    let stop = admin.unready_on(stop);
     let identity = identity().ok().context("the system has no random numbers")?;
     let election = args.leader.settings(identity);
-    let work = Work::new(&args, source, reading)?;
+    let work = Work::new(&args, source, reading, &admin)?;
     match election {
         None => work.run(&api.client(None)?, stop).await?,
         Some(settings) => {
+            let lease = settings.name.clone();
             let mut elector = Elector::new(api.election_client()?, settings)?;
+            admin.watch_election(&lease, elector.standing());
             in_turn(&mut elector, stop, async |leadership, over| {
                 work.run(&api.client(Some(&leadership))?, over).await
             })
             .await?;
         }
     }
+    admin.stop().await;
     info!("stopped");
     Ok(())
 }

@@ -10,10 +10,13 @@ use tracing::warn;
 
 use super::ccm::Args;
 use super::notices;
+use super::readiness::FleetInUse;
 use super::run::Stop;
+use super::server::Admin;
 use crate::controllers;
 use crate::fleet::{self, Fleet, Reading, Source};
 use crate::k8s::Subject;
+use crate::metrics::Metrics;
 use crate::vsphere::Session;
 
 /// The work of a leader; it can be done any number of times, one after the other.
@@ -26,12 +29,14 @@ pub(super) struct Work {
     /// What Events about the manager itself are about.
     lease: Subject,
     controllers: controllers::Options,
+    metrics: Metrics,
+    in_use: FleetInUse,
 }
 
 impl Work {
     /// Prepares it, connecting to nothing. What is wrong with the configuration comes out here, on a
     /// standby too.
-    pub(super) fn new(args: &Args, source: Source, reading: Reading) -> anyhow::Result<Self> {
+    pub(super) fn new(args: &Args, source: Source, reading: Reading, admin: &Admin) -> anyhow::Result<Self> {
         for vcenter in &reading.config.vcenters {
             let (_, feed) = watch::channel(Err("not read yet".to_owned()));
             Session::new(vcenter, feed).with_context(|| format!("vCenter {}", vcenter.id))?;
@@ -43,6 +48,8 @@ impl Work {
             tag_refresh_period: args.cloud.tag_refresh_period,
             lease: args.leader.lease(),
             controllers: args.controllers(),
+            metrics: admin.metrics.clone(),
+            in_use: admin.fleet.clone(),
         })
     }
 
@@ -58,15 +65,20 @@ impl Work {
             client: client.clone(),
             tag_refresh_period: self.tag_refresh_period,
             notices: notices.clone(),
+            metrics: self.metrics.clone(),
         };
         let fleet = Arc::new(Fleet::start(&reading, options)?);
-        let telling = tokio::spawn(notices::tell(client.clone(), self.lease.clone(), told));
+        self.in_use.set(Some(Arc::clone(&fleet)));
+        let events = self.metrics.events.clone();
+        let telling = tokio::spawn(notices::tell(client.clone(), self.lease.clone(), events, told));
         let source = Arc::clone(&self.source);
         let following = fleet::follow(Arc::clone(&fleet), source, reading, self.config_poll_period, notices);
+        let (client, options) = (client.clone(), self.controllers.clone());
         tokio::select! {
-            () = controllers::run(client.clone(), fleet.instances(), self.controllers.clone(), over) => {}
+            () = controllers::run_observed(client, fleet.instances(), options, &self.metrics, over) => {}
             never = following => match never {},
         }
+        self.in_use.set(None);
         fleet.close().await;
         telling.abort();
         Ok(())

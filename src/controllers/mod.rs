@@ -14,6 +14,7 @@ use futures::{FutureExt, future};
 use kube::Client;
 
 use crate::cloud::Instances;
+use crate::metrics::Metrics;
 use feed::NodeFeed;
 
 /// How the controllers of Nodes behave; one that has no options does not run.
@@ -45,6 +46,17 @@ pub async fn run<I: Instances>(
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
+    run_observed(client, instances, options, &Metrics::default(), shutdown).await;
+}
+
+/// The same, with everything that happens counted.
+pub async fn run_observed<I: Instances>(
+    client: Client,
+    instances: Arc<I>,
+    options: Options,
+    metrics: &Metrics,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
     let stop = shutdown.boxed().shared();
     let keep_label = options.node.as_ref().map(node::read_labels);
     let keep_label = move |key: &str| keep_label.as_ref().is_some_and(|keep| keep(key));
@@ -52,10 +64,11 @@ pub async fn run<I: Instances>(
     let mut controllers = Vec::new();
     if let Some(options) = options.node {
         let instances = Arc::clone(&instances);
-        controllers.push(node::attach(&mut feed, client.clone(), instances, options, stop.clone()));
+        controllers.push(node::attach(&mut feed, client.clone(), instances, options, metrics, stop.clone()));
     }
     if let Some(options) = options.lifecycle {
-        controllers.push(lifecycle::attach(&mut feed, client.clone(), instances, options, stop.clone()));
+        let (client, options) = (client.clone(), options.observed(metrics));
+        controllers.push(lifecycle::attach(&mut feed, client, instances, options, metrics, stop.clone()));
     }
     if controllers.is_empty() {
         stop.await;

@@ -4,6 +4,7 @@
 //! It knows nothing of vSphere nor of any controller.
 
 mod annotations;
+mod counted;
 mod delete;
 mod events;
 pub mod leader;
@@ -16,6 +17,7 @@ pub(crate) mod testing;
 mod watch;
 
 pub use annotations::OWN_PREFIX;
+pub use counted::CountRequests;
 pub use delete::delete_unchanged;
 pub use events::{EventKind, EventRecorder, NodeEvent, Repeat, Subject, cut_at_char_boundary};
 pub use limit::RateLimit;

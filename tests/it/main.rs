@@ -10,5 +10,6 @@ mod leader;
 mod lifecycle;
 mod live;
 mod nodes;
+mod serving;
 mod support;
 mod zones;

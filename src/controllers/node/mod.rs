@@ -30,6 +30,7 @@ use super::ledger::Ledger;
 use super::stopping::until_at_rest;
 use crate::cloud::Instances;
 use crate::k8s::{EventRecorder, Node};
+use crate::metrics::Metrics;
 use reconcile::{Context, WRITERS};
 
 pub use decide::{Plan, Rules, decide};
@@ -37,6 +38,10 @@ pub use labels::{NodeLabelsError, parse_node_labels};
 
 /// The `source.component` of this controller's Events, as upstream names it.
 const COMPONENT: &str = "cloud-node-controller";
+/// Its queue in the metrics, as upstream names it.
+const QUEUE: &str = "Nodes";
+/// This controller in the metrics, as upstream names it.
+const NAME: &str = "cloud-node-controller";
 
 /// How the node controller behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +71,8 @@ pub async fn run<I: Instances>(
 ) {
     let keep_label = read_labels(&options);
     let mut feed = NodeFeed::default();
-    let controller = attach(&mut feed, client.clone(), instances, options, shutdown.boxed().shared());
+    let controller =
+        attach(&mut feed, client.clone(), instances, options, &Metrics::default(), shutdown.boxed().shared());
     feed.run_while(client, keep_label, controller).await;
 }
 
@@ -76,8 +82,10 @@ pub(super) fn attach<I: Instances>(
     client: Client,
     instances: Arc<I>,
     options: Options,
+    metrics: &Metrics,
     stop: Stop,
 ) -> BoxFuture<'static, ()> {
+    let queue = metrics.controllers.queue(QUEUE);
     let ignored: Vec<&String> =
         options.rules.additional_labels.keys().filter(|key| labels::is_reserved(key)).collect();
     if !ignored.is_empty() {
@@ -93,12 +101,15 @@ pub(super) fn attach<I: Instances>(
         failures.forget(name);
         machines.forget(name);
     });
-    let triggers = stream::select(feed.subscribe(), changes);
+    let occasions = queue.clone();
+    let triggers = stream::select(feed.subscribe(), changes).inspect(move |_| occasions.added());
     let context = Context {
         nodes: Api::all(client.clone()),
         store: feed.store(),
         instances,
-        recorder: EventRecorder::new(client, COMPONENT),
+        recorder: EventRecorder::new(client, COMPONENT).observed(metrics.events.clone()),
+        queue,
+        metrics: metrics.controllers.clone(),
         ledger,
         writers: Semaphore::new(WRITERS),
         tellers: Semaphore::new(reconcile::TELLERS),
@@ -116,7 +127,12 @@ pub(super) fn attach<I: Instances>(
             // A machine has changed whose Node is not there: forgotten a moment ago.
             Err(error) => tracing::debug!(%error, "not looked at"),
         });
-    until_at_rest(outcomes, stop, listed, "node controller").boxed()
+    let running = metrics.leader.running(NAME);
+    async move {
+        let _running = running;
+        until_at_rest(outcomes, stop, listed, "node controller").await;
+    }
+    .boxed()
 }
 
 /// The labels that decisions depend on; all others are not kept in memory.

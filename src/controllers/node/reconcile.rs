@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Api;
@@ -17,6 +18,7 @@ use crate::controllers::calls::{Stop, WriteError, in_time};
 use crate::controllers::identity::{foreign, identity};
 use crate::controllers::ledger::Ledger;
 use crate::k8s::{EventRecorder, Node, NodeEvent};
+use crate::metrics::{self, Queue};
 
 /// Nodes being written to at the same time. Each takes a connection: a thousand nodes that a new
 /// cluster brings at once must not become a thousand TLS sessions.
@@ -33,6 +35,8 @@ pub(super) struct Context<I> {
     pub(super) store: Store<Node>,
     pub(super) instances: Arc<I>,
     pub(super) recorder: EventRecorder,
+    pub(super) queue: Queue,
+    pub(super) metrics: metrics::Controllers,
     pub(super) options: Options,
     pub(super) ledger: Arc<Ledger>,
     pub(super) writers: Semaphore,
@@ -57,6 +61,7 @@ pub(super) async fn reconcile<I: Instances>(
     node: Arc<Node>,
     context: Arc<Context<I>>,
 ) -> Result<Action, Infallible> {
+    let _working = context.queue.begin();
     if let Some(wait) = context.ledger.precedes_own_write(&node) {
         return Ok(Action::requeue(wait));
     }
@@ -143,14 +148,20 @@ async fn carry_out<I: Instances>(
             Action::await_change()
         }
         // The watch is about to tell; should it be down, this must not become a loop.
-        Ok(Written::Changed) => Action::requeue(context.ledger.failed(node.name())),
+        Ok(Written::Changed) => Action::requeue(pause(node, context)),
         Err(error) => {
-            let pause = context.ledger.failed(node.name());
+            let pause = pause(node, context);
             tracing::warn!(node = node.name(), %error, ?pause, "the Node could not be written; trying again");
             Action::requeue(pause)
         }
     };
     (action, Vec::new())
+}
+
+/// How long until it is tried again.
+fn pause<I>(node: &Node, context: &Context<I>) -> Duration {
+    context.queue.retried();
+    context.ledger.failed(node.name())
 }
 
 /// Writes the Events, after those of others that came before.
@@ -223,7 +234,12 @@ async fn send<I: Instances>(node: &Node, plan: &Plan, context: &Context<I>) -> R
     context.ledger.wrote(&latest);
     if plan.initialised {
         let created = node.metadata.creation_timestamp.as_ref();
-        let age = created.map(|created| Timestamp::now().duration_since(created.0).as_secs());
+        let age = created.map(|created| Timestamp::now().duration_since(created.0));
+        if let Some(age) = age {
+            // The API server's clock may be ahead of ours.
+            context.metrics.initialised(Duration::try_from(age).unwrap_or_default());
+        }
+        let age = age.map(|age| age.as_secs());
         let provider_id = latest.provider_id().unwrap_or_default();
         tracing::info!(node = node.name(), provider_id, seconds_since_creation = age, "Node initialised");
     } else {

@@ -59,12 +59,16 @@ impl FakeApi {
         api
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub(crate) fn client(&self) -> kube::Client {
         kube::Client::try_from(self.config()).unwrap()
     }
 
     pub(crate) fn config(&self) -> kube::Config {
-        let mut config = kube::Config::new(format!("http://{}", self.address).parse().unwrap());
+        let mut config = kube::Config::new(self.url().parse().unwrap());
         config.default_retry = false;
         config
     }

@@ -291,7 +291,7 @@ async fn it_can_be_stopped_while_the_api_server_is_away() {
     {
         let mut command = Command::new(product());
         command.arg("ccm").arg("--cloud-config").arg(&config).arg("--kubeconfig").arg(&kubeconfig);
-        command.arg(format!("--leader-elect={election}"));
+        command.args([&format!("--leader-elect={election}"), "--secure-port=0"]);
         let process = Process::spawn("product", command, dir.path(), Lifeline::Watchdog).unwrap();
         process.wait_for_log(said, SOON).await.unwrap();
         let asked = Instant::now();
