@@ -61,7 +61,7 @@ pub struct ServingArgs {
     #[arg(long, default_value = "false")]
     pub permit_port_sharing: Switch,
 
-    /// Listen also where an old connection lingers (SO_REUSEADDR).
+    /// Accepted without effect: listening where an old connection lingers (SO_REUSEADDR) is always permitted.
     #[arg(long, default_value = "false")]
     pub permit_address_sharing: Switch,
 
@@ -113,7 +113,7 @@ impl ServingArgs {
 #[group(skip)]
 #[non_exhaustive]
 pub struct AuthenticationArgs {
-    /// A kubeconfig with the right to create TokenReviews. Without it every token is anonymous.
+    /// A kubeconfig with the right to create TokenReviews, if the manager itself is not to ask.
     #[arg(long, value_name = "FILE", value_parser = go::path())]
     pub authentication_kubeconfig: Option<PathBuf>,
 
@@ -125,7 +125,8 @@ pub struct AuthenticationArgs {
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = go::duration_or_zero)]
     pub authentication_token_webhook_cache_ttl: Duration,
 
-    /// Start also if the look into the cluster fails; then requests may all be anonymous.
+    /// Do not warn if the look into the cluster fails. It never keeps the manager from starting, and is
+    /// tried again.
     #[arg(long, default_value = "false")]
     pub authentication_tolerate_lookup_failure: Switch,
 
@@ -164,8 +165,7 @@ pub struct AuthenticationArgs {
 #[group(skip)]
 #[non_exhaustive]
 pub struct AuthorizationArgs {
-    /// A kubeconfig with the right to create SubjectAccessReviews. Without it only the paths that need no
-    /// authorization can be asked for.
+    /// A kubeconfig with the right to create SubjectAccessReviews, if the manager itself is not to ask.
     #[arg(long, value_name = "FILE", value_parser = go::path())]
     pub authorization_kubeconfig: Option<PathBuf>,
 
@@ -188,11 +188,11 @@ pub struct AuthorizationArgs {
 #[group(skip)]
 #[non_exhaustive]
 pub struct DebuggingArgs {
-    /// Serve profiles below /debug/pprof/.
+    /// Accepted without effect: profiles are a facility of Go, and there are none here.
     #[arg(long, default_value = "true")]
     pub profiling: Switch,
 
-    /// Profile waiting for locks too.
+    /// Accepted without effect, likewise.
     #[arg(long, default_value = "false")]
     pub contention_profiling: Switch,
 }
