@@ -5,6 +5,7 @@
 
 mod architecture;
 mod client;
+mod deployment;
 mod lifecycle;
 mod nodes;
 mod support;

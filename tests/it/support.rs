@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use xtask::testbed::RunDir;
 
+pub(crate) use audit::Request;
 pub(crate) use cluster::Cluster;
 pub(crate) use config::{Config, Vcenter};
 pub(crate) use proxy::Proxy;

@@ -1,0 +1,156 @@
+//! The manager as the service account of the manifests, with their configuration and arguments: it has
+//! every right that it needs, and needs every right that it has.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+
+use serde_json::Value;
+use xtask::testbed::{Vcsim, VcsimOptions, eventually};
+
+use super::objects::Objects;
+use super::pod::Pod;
+use crate::support::{Cluster, LATER, Request, SOON, names, specs};
+
+const ACCOUNT: &str = "vsphere-cloud-controller";
+
+/// Rights that this test does not see used: resource, verb, and when they are.
+const RARE: &[(&str, &str, &str)] = &[
+    ("events", "patch", "the same Event again, no sooner than five minutes after the first"),
+];
+
+/// A right that a role gives.
+#[derive(Debug)]
+struct Right<'a> {
+    /// `None`: everywhere.
+    namespace: Option<&'a str>,
+    group: &'a str,
+    resource: &'a str,
+    names: Vec<&'a str>,
+    verb: &'a str,
+}
+
+impl Right<'_> {
+    fn covers(&self, request: &Request) -> bool {
+        self.namespace.is_none_or(|namespace| namespace == request.namespace)
+            && (self.group, self.resource, self.verb) == (&request.group, &request.resource, &request.verb)
+            && (self.names.is_empty() || self.names.contains(&request.name.as_str()))
+    }
+}
+
+fn rights(objects: &Objects) -> Vec<Right<'_>> {
+    fn texts(value: &Value) -> Vec<&str> {
+        value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+    let mut found = Vec::new();
+    for role in objects.of_kind("ClusterRole").chain(objects.of_kind("Role")) {
+        let namespace = role["metadata"]["namespace"].as_str();
+        for rule in role["rules"].as_array().unwrap() {
+            for group in texts(&rule["apiGroups"]) {
+                for resource in texts(&rule["resources"]) {
+                    let names = texts(&rule["resourceNames"]);
+                    for verb in texts(&rule["verbs"]) {
+                        found.push(Right { namespace, group, resource, names: names.clone(), verb });
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+/// A port that nobody listens on right now.
+pub(super) fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Asks the manager's server as a kubelet or Prometheus does; the status code.
+pub(super) async fn ask(port: u16, path: &str, token: Option<&str>) -> Result<u16, reqwest::Error> {
+    let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build()?;
+    let mut request = client.get(format!("https://127.0.0.1:{port}{path}"));
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    Ok(request.send().await?.status().as_u16())
+}
+
+#[tokio::test]
+async fn the_account_of_the_manifests_may_do_all_that_is_needed_and_nothing_else() {
+    let cluster = Cluster::of_its_own().await;
+    let vcsim = Vcsim::start(VcsimOptions::default()).await.unwrap();
+    let (mut objects, mut secret) = (Objects::rendered("base"), Objects::secret());
+    let port = vcsim.port();
+    let name_vcenter = |config: &str| {
+        let server = format!("server: 127.0.0.1\n    port: {port}");
+        config.replace("server: vc.example.com", &server).replace("# caFile:", "caFile:")
+    };
+    objects.name_vcenter("server: vc.example.com", name_vcenter, Some(vcsim.ca()));
+    secret.set_credentials("vc.example.com", &vcsim, "wrong");
+    objects.apply(&cluster).await;
+    secret.apply(&cluster).await;
+    let deployment = objects.stored(&cluster, "Deployment").await;
+    let pod = &deployment["spec"]["template"]["spec"];
+
+    // Two replicas; on one node here, so each has a port of its own.
+    let https = free_port();
+    let flags = |port: u16| {
+        let hasty = ["--node-monitor-period=300ms", "--deletion-confirm-after=1s"];
+        let mut flags = hasty.map(str::to_owned).to_vec();
+        flags.push(format!("--secure-port={port}"));
+        flags
+    };
+    let leader = Pod::run(&cluster, pod, &objects, &flags(https)).await;
+    leader.wait_for_log("the lease is ours", SOON).await.unwrap();
+    let standby = Pod::run(&cluster, pod, &objects, &flags(free_port())).await;
+
+    let vms = vcsim.create_vms("right-", 4).await.unwrap();
+    cluster.register(&specs(&vms[..3])).await;
+    leader.wait_for_log("refused", SOON).await.unwrap();
+    secret.set_credentials_again(&vcsim);
+    secret.apply(&cluster).await;
+    cluster.initialised(&names(&vms[..3]), SOON).await;
+
+    // What the kubelet asks for, and a Prometheus that nobody gave a right to.
+    for path in ["/livez", "/readyz"] {
+        eventually(path, SOON, async || match ask(https, path, None).await? {
+            200 => Ok(()),
+            code => anyhow::bail!("{code}"),
+        })
+        .await
+        .unwrap();
+    }
+    let stranger = cluster.token_of("default-of-tests").await;
+    assert_eq!(ask(https, "/metrics", Some(&stranger)).await.unwrap(), 403);
+
+    vcsim.delete_vm("right-0").await.unwrap();
+    cluster.set_ready("right-0", false).await;
+    cluster.deleted("right-0", LATER).await;
+
+    // The other one goes on.
+    leader.stop(SOON).await.unwrap();
+    cluster.register(&specs(&vms[3..])).await;
+    cluster.initialised(&names(&vms[3..]), LATER).await;
+    standby.stop(SOON).await.unwrap();
+    assert_eq!((leader.written(), standby.written()), (Vec::new(), Vec::new()));
+
+    let requests = cluster.requests_of(ACCOUNT);
+    let refused: Vec<&Request> = requests.iter().filter(|request| request.code == 403).collect();
+    assert!(refused.is_empty(), "a right is missing: {refused:#?}");
+
+    let unused: BTreeSet<(&str, &str)> = rights(&objects)
+        .iter()
+        .filter(|right| !requests.iter().any(|request| right.covers(request)))
+        .map(|right| (right.resource, right.verb))
+        .collect();
+    let rare: BTreeSet<(&str, &str)> = RARE.iter().map(|(resource, verb, _)| (*resource, *verb)).collect();
+    assert_eq!(unused, rare, "rights that nobody uses, and those that were thought to be so");
+
+    // What the two bindings to roles of Kubernetes' own are for.
+    let asked = |verb: &str, resource: &str| {
+        requests.iter().any(|request| request.verb == verb && request.resource == resource)
+    };
+    for (verb, resource) in
+        [("create", "tokenreviews"), ("create", "subjectaccessreviews"), ("get", "configmaps")]
+    {
+        assert!(asked(verb, resource), "nobody {verb}s {resource}");
+    }
+}
