@@ -18,6 +18,7 @@ pub mod cli;
 pub mod cloud;
 pub mod config;
 pub mod controllers;
+pub mod fleet;
 pub mod k8s;
 pub mod provider;
 pub mod vsphere;

@@ -7,19 +7,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use futures::FutureExt;
-use futures::future::join_all;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-use super::{credentials, lifecycle, logging};
-use crate::config::{self, Config, Labels, Severity};
+use super::{config_command, lifecycle, logging, notices};
+use crate::config::{self, Severity};
 use crate::controllers;
 use crate::controllers::node::{self, parse_node_labels};
-use crate::provider::{VcenterHandle, VsphereInstances};
-use crate::vsphere::inventory::{Inventory, ZoneCategories, ZoneOptions};
-
-/// How long the logouts may take together: a vCenter that is away must not hold up the process.
-const LOGOUT_PATIENCE: Duration = Duration::from_secs(3);
+use crate::fleet::{self, Fleet, Reading, Source};
+use crate::k8s::Subject;
 
 /// Flags of the cloud controller manager, in upstream's spelling.
 #[derive(Debug, PartialEq, clap::Args)]
@@ -47,6 +44,10 @@ pub(super) struct Args {
     /// How often the tags for zones and regions are read again: vCenter does not tell of their changes.
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = lifecycle::duration)]
     tag_refresh_period: Duration,
+
+    /// How often the configuration file and the CA files are looked at.
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = lifecycle::duration)]
+    config_poll_period: Duration,
 
     /// The most nodes that are worked on at the same time; no limit unless given.
     #[arg(long, value_name = "N")]
@@ -81,45 +82,47 @@ impl NodeLabels {
 /// Runs until SIGTERM or SIGINT.
 pub(super) fn main(args: Args) -> anyhow::Result<()> {
     logging::init(args.logging_format, args.verbosity);
-    let config = load_config(&args)?;
+    let source = Arc::new(source(&args));
+    let reading = source.read().map_err(anyhow::Error::msg)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(run(args, config))
+    runtime.block_on(run(args, source, reading))
 }
 
-fn load_config(args: &Args) -> anyhow::Result<Config> {
-    let loaded = config::load_file(&args.cloud_config, config::Options { strict: args.strict_config })?;
-    for warning in &loaded.warnings {
-        match warning.severity {
-            Severity::Warning => warn!("{warning}"),
-            Severity::Note => debug!("{warning}"),
+/// Where the configuration is, and how it is read, warnings included.
+fn source(args: &Args) -> Source {
+    let options = config::Options { strict: args.strict_config };
+    let environment = config_command::environment();
+    Source::new(args.cloud_config.clone(), move |path| {
+        let loaded =
+            config::load_file_with(path, options, &environment).map_err(|error| error.to_string())?;
+        for warning in &loaded.warnings {
+            match warning.severity {
+                Severity::Warning => warn!("{warning}"),
+                Severity::Note => debug!("{warning}"),
+            }
         }
-    }
-    Ok(loaded.config)
+        Ok(loaded.config)
+    })
 }
 
-async fn run(args: Args, config: Config) -> anyhow::Result<()> {
+async fn run(args: Args, source: Arc<Source>, reading: Reading) -> anyhow::Result<()> {
     info!(version = env!("CARGO_PKG_VERSION"), "vsphere-cloud controller manager");
     // Before anything is begun that has to be ended in order, such as a login.
     let stop = stop_signal()?.shared();
     let client = kube_client(&args).await?;
-    let zones = zone_options(&config.labels, args.tag_refresh_period);
-    let mut vcenters = Vec::new();
-    for vcenter in &config.vcenters {
-        let feed = credentials::feed(vcenter, &client);
-        let inventory = Inventory::start(vcenter, zones.clone(), feed)
-            .with_context(|| format!("vCenter {}", vcenter.id))?;
-        vcenters.push(VcenterHandle {
-            id: vcenter.id.clone(),
-            inventory,
-            datacenters: vcenter.datacenters.clone(),
-            ip_families: vcenter.ip_families.clone(),
-        });
-    }
-    let inventories: Vec<Inventory> = vcenters.iter().map(|vcenter| vcenter.inventory.clone()).collect();
-    let instances = Arc::new(VsphereInstances::start(vcenters, config.nodes));
+    let (notices, told) = mpsc::unbounded_channel();
+    let options = fleet::Options {
+        client: client.clone(),
+        tag_refresh_period: args.tag_refresh_period,
+        notices: notices.clone(),
+    };
+    let fleet = Arc::new(Fleet::start(&reading, options)?);
+    let lease = Subject::lease("kube-system", "cloud-controller-manager");
+    let telling = tokio::spawn(notices::tell(client.clone(), lease, told));
+    let following = fleet::follow(Arc::clone(&fleet), source, reading, args.config_poll_period, notices);
     let options = controllers::Options {
         node: node::Options {
             rules: node::Rules {
@@ -130,20 +133,14 @@ async fn run(args: Args, config: Config) -> anyhow::Result<()> {
         },
         lifecycle: args.lifecycle.options(),
     };
-    controllers::run(client, instances, options, stop).await;
-
-    let logouts = join_all(inventories.iter().map(Inventory::close));
-    if tokio::time::timeout(LOGOUT_PATIENCE, logouts).await.is_err() {
-        warn!("a vCenter did not answer the logout; its session ends by itself");
+    tokio::select! {
+        () = controllers::run(client, fleet.instances(), options, stop) => {}
+        never = following => match never {},
     }
+    fleet.close().await;
+    telling.abort();
     info!("stopped");
     Ok(())
-}
-
-/// Zones need both categories, as upstream has it; the configuration warns of one alone.
-fn zone_options(labels: &Labels, refresh_period: Duration) -> Option<ZoneOptions> {
-    let categories = ZoneCategories { region: labels.region.clone()?, zone: labels.zone.clone()? };
-    Some(ZoneOptions { categories, refresh_period })
 }
 
 async fn kube_client(args: &Args) -> anyhow::Result<kube::Client> {

@@ -1,9 +1,10 @@
 //! The command line: one subcommand per workload.
 
 mod ccm;
-mod credentials;
+mod config_command;
 mod lifecycle;
 mod logging;
+mod notices;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -26,7 +27,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Workload {
     /// The cloud controller manager: initialises Nodes and keeps their addresses current.
-    Ccm(ccm::Args),
+    Ccm(Box<ccm::Args>),
+    /// Configuration files: what one means, and conversion to YAML.
+    Config(config_command::Args),
 }
 
 /// Runs the workload that the arguments name; returns the process's exit code.
@@ -43,7 +46,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         return fail("cannot set up TLS: another cryptography provider is installed already");
     }
     let outcome = match cli.workload {
-        Workload::Ccm(args) => ccm::main(args),
+        Workload::Ccm(args) => ccm::main(*args),
+        Workload::Config(args) => config_command::main(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -74,7 +78,8 @@ mod tests {
     fn parse(args: &[&str]) -> Result<ccm::Args, clap::Error> {
         let args = with_workload(args.iter().map(OsString::from));
         Cli::try_parse_from(args).map(|cli| match cli.workload {
-            Workload::Ccm(args) => args,
+            Workload::Ccm(args) => *args,
+            Workload::Config(_) => panic!("not the manager"),
         })
     }
 

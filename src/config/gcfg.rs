@@ -9,6 +9,15 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+/// A whole file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct File {
+    /// In the order of the file; the same name may come again.
+    pub(super) sections: Vec<Section>,
+    /// Comments after the last variable.
+    pub(super) comments: Vec<String>,
+}
+
 /// A `[name "subsection"]` header with the variables that follow it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Section {
@@ -20,6 +29,8 @@ pub(super) struct Section {
     pub(super) subsection: Option<String>,
     /// In the order of the file; the same name may come again.
     pub(super) variables: Vec<Variable>,
+    /// Those above the header and on its line, without their `;` or `#`.
+    pub(super) comments: Vec<String>,
 }
 
 /// One `name = value`.
@@ -34,6 +45,8 @@ pub(super) struct Variable {
     /// Column of a comment that begins right at the end of an unquoted value, without a space: a
     /// sign that the value was to go on.
     pub(super) cut_at: Option<usize>,
+    /// Those above the name and on the value's line, without their `;` or `#`.
+    pub(super) comments: Vec<String>,
 }
 
 // The value may be a password.
@@ -55,13 +68,13 @@ pub(super) struct SyntaxError {
 }
 
 /// Reads the whole text.
-pub(super) fn parse(text: &str) -> Result<Vec<Section>, SyntaxError> {
-    let mut scanner = Scanner { rest: text.chars().peekable(), line: 1, column: 1 };
+pub(super) fn parse(text: &str) -> Result<File, SyntaxError> {
+    let mut scanner = Scanner { rest: text.chars().peekable(), line: 1, column: 1, comments: Vec::new() };
     let mut sections: Vec<Section> = Vec::new();
     loop {
         scanner.skip_blanks();
         match scanner.peek() {
-            None => return Ok(sections),
+            None => return Ok(File { sections, comments: scanner.comments }),
             Some('\n' | ';' | '#') => scanner.end_of_line("")?,
             Some('[') => sections.push(scanner.header()?),
             Some(c) if c.is_alphabetic() => {
@@ -85,6 +98,8 @@ struct Scanner<'a> {
     rest: Peekable<Chars<'a>>,
     line: usize,
     column: usize,
+    /// Those that belong to whatever comes next.
+    comments: Vec<String>,
 }
 
 impl Scanner<'_> {
@@ -134,9 +149,12 @@ impl Scanner<'_> {
     fn end_of_line(&mut self, message: &str) -> Result<(), SyntaxError> {
         self.skip_blanks();
         if matches!(self.peek(), Some(';' | '#')) {
+            let mut comment = String::new();
+            self.next()?;
             while !matches!(self.peek(), None | Some('\n')) {
-                self.next()?;
+                comment.extend(self.next()?);
             }
+            self.comments.push(comment.trim_end().to_owned());
         }
         match self.peek() {
             None => Ok(()),
@@ -171,7 +189,8 @@ impl Scanner<'_> {
         }
         self.next()?;
         self.end_of_line("only a comment may follow a section header; put keys on their own lines")?;
-        Ok(Section { line, name, subsection, variables: Vec::new() })
+        let comments = std::mem::take(&mut self.comments);
+        Ok(Section { line, name, subsection, variables: Vec::new(), comments })
     }
 
     fn subsection(&mut self) -> Result<String, SyntaxError> {
@@ -215,11 +234,13 @@ impl Scanner<'_> {
                 self.skip_blanks();
                 let (value, cut_at) = self.value(&name)?;
                 self.end_of_line("expected the end of the line")?;
-                Ok(Variable { line, name, value: Some(value), cut_at })
+                let comments = std::mem::take(&mut self.comments);
+                Ok(Variable { line, name, value: Some(value), cut_at, comments })
             }
             None | Some('\n' | ';' | '#') => {
                 self.end_of_line("")?;
-                Ok(Variable { line, name, value: None, cut_at: None })
+                let comments = std::mem::take(&mut self.comments);
+                Ok(Variable { line, name, value: None, cut_at: None, comments })
             }
             Some(':') => Err(self.error(
                 "expected `key = value`, found a colon; this file is read as INI because its first line is a [section]",

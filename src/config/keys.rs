@@ -1,10 +1,16 @@
 //! The keys of the file: one table for both dialects.
 
+mod tables;
+mod top;
+
 use super::dialect::Dialect;
+use super::model::FeatureName;
 use super::nearest::nearest;
+use tables::{CLASS, GLOBAL, LABELS, LOAD_BALANCER, NODES, NSXT, ROUTE, VCENTER};
+pub(super) use top::Top;
 
 /// A section that this crate reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Section {
     /// `global`, `[Global]`
     Global,
@@ -14,10 +20,18 @@ pub(super) enum Section {
     Labels,
     /// `nodes`, `[Nodes]`
     Nodes,
+    /// `nsxt`, `[NSXT]`
+    Nsxt,
+    /// `loadBalancer`, `[LoadBalancer]`
+    LoadBalancer,
+    /// `loadBalancerClass.<name>`, `[LoadBalancerClass "<name>"]`
+    LoadBalancerClass(String),
+    /// `route`, `[Route]`
+    Route,
 }
 
 /// What a key means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Field {
     User,
     Password,
@@ -42,6 +56,24 @@ pub(super) enum Field {
     ExternalNetwork,
     ExcludeInternal,
     ExcludeExternal,
+    Host,
+    RemoteAuth,
+    VmcAccessToken,
+    VmcAuthHost,
+    ClientAuthCertFile,
+    ClientAuthKeyFile,
+    Size,
+    LbServiceId,
+    Tier1GatewayPath,
+    SnatDisabled,
+    Tags,
+    IpPoolName,
+    IpPoolId,
+    TcpAppProfileName,
+    TcpAppProfilePath,
+    UdpAppProfileName,
+    UdpAppProfilePath,
+    RouterPath,
 }
 
 /// What stands behind a key.
@@ -53,6 +85,10 @@ pub(super) enum Shape {
     Bool,
     /// Several values, as YAML list or with commas between them.
     List,
+    /// The same, but for upstream it is one text with commas in YAML too.
+    Commas,
+    /// Names with values: a YAML mapping, in INI a JSON object.
+    Map,
     /// Nothing that has an effect.
     Ignored,
 }
@@ -80,53 +116,6 @@ impl Key {
     }
 }
 
-/// Keys of a vCenter and, as defaults for all of them, of the global section.
-const VCENTER: &[Key] = &[
-    Key::new(Field::User, "user", "user", Shape::Text),
-    Key::new(Field::Password, "password", "password", Shape::Text),
-    Key::new(Field::Server, "server", "server", Shape::Text),
-    Key::new(Field::Port, "port", "port", Shape::Text),
-    Key::new(Field::InsecureFlag, "insecureFlag", "insecure-flag", Shape::Bool),
-    Key::new(Field::Datacenters, "datacenters", "datacenters", Shape::List),
-    Key::new(Field::CaFile, "caFile", "ca-file", Shape::Text),
-    Key::new(Field::Thumbprint, "thumbprint", "thumbprint", Shape::Text),
-    Key::new(Field::SecretName, "secretName", "secret-name", Shape::Text),
-    Key::new(Field::SecretNamespace, "secretNamespace", "secret-namespace", Shape::Text),
-    Key::new(Field::IpFamily, "ipFamily", "ip-family", Shape::List),
-    Key::new(Field::SoapRoundtripCount, "soapRoundtripCount", "soap-roundtrip-count", Shape::Ignored),
-];
-
-/// Keys of the global section alone.
-const GLOBAL: &[Key] = &[
-    Key::new(Field::SecretsDirectory, "secretsDirectory", "secrets-directory", Shape::Text),
-    Key::new(Field::ApiDisable, "apiDisable", "api-disable", Shape::Ignored),
-    Key::new(Field::ApiBinding, "apiBinding", "api-binding", Shape::Ignored),
-];
-
-const LABELS: &[Key] = &[
-    Key::new(Field::Region, "region", "region", Shape::Text),
-    Key::new(Field::Zone, "zone", "zone", Shape::Text),
-];
-
-const NODES: &[Key] = &[
-    Key::new(Field::InternalSubnet, "internalNetworkSubnetCidr", "internal-network-subnet-cidr", Shape::List),
-    Key::new(Field::ExternalSubnet, "externalNetworkSubnetCidr", "external-network-subnet-cidr", Shape::List),
-    Key::new(Field::InternalNetwork, "internalVmNetworkName", "internal-vm-network-name", Shape::Text),
-    Key::new(Field::ExternalNetwork, "externalVmNetworkName", "external-vm-network-name", Shape::Text),
-    Key::new(
-        Field::ExcludeInternal,
-        "excludeInternalNetworkSubnetCidr",
-        "exclude-internal-network-subnet-cidr",
-        Shape::List,
-    ),
-    Key::new(
-        Field::ExcludeExternal,
-        "excludeExternalNetworkSubnetCidr",
-        "exclude-external-network-subnet-cidr",
-        Shape::List,
-    ),
-];
-
 impl Section {
     /// The section's name in a dialect, with its id.
     pub(super) fn path(&self, dialect: Dialect) -> String {
@@ -136,12 +125,32 @@ impl Section {
                 Dialect::Yaml => format!("vcenter.{id:?}"),
                 Dialect::Ini => format!("[VirtualCenter {id:?}]"),
             },
+            (_, Self::LoadBalancerClass(name)) => match dialect {
+                Dialect::Yaml if plain(name) => format!("loadBalancerClass.{name}"),
+                Dialect::Yaml => format!("loadBalancerClass.{name:?}"),
+                Dialect::Ini => format!("[LoadBalancerClass {name:?}]"),
+            },
             (Dialect::Yaml, Self::Global) => "global".to_owned(),
             (Dialect::Yaml, Self::Labels) => "labels".to_owned(),
             (Dialect::Yaml, Self::Nodes) => "nodes".to_owned(),
+            (Dialect::Yaml, Self::Nsxt) => "nsxt".to_owned(),
+            (Dialect::Yaml, Self::LoadBalancer) => "loadBalancer".to_owned(),
+            (Dialect::Yaml, Self::Route) => "route".to_owned(),
             (Dialect::Ini, Self::Global) => "[Global]".to_owned(),
             (Dialect::Ini, Self::Labels) => "[Labels]".to_owned(),
             (Dialect::Ini, Self::Nodes) => "[Nodes]".to_owned(),
+            (Dialect::Ini, Self::Nsxt) => "[NSXT]".to_owned(),
+            (Dialect::Ini, Self::LoadBalancer) => "[LoadBalancer]".to_owned(),
+            (Dialect::Ini, Self::Route) => "[Route]".to_owned(),
+        }
+    }
+
+    /// The names that lead to the section in YAML.
+    pub(super) fn yaml_path(&self) -> Vec<String> {
+        match self {
+            Self::Vcenter(id) => vec!["vcenter".to_owned(), id.clone()],
+            Self::LoadBalancerClass(name) => vec!["loadBalancerClass".to_owned(), name.clone()],
+            other => vec![other.path(Dialect::Yaml)],
         }
     }
 
@@ -159,13 +168,50 @@ impl Section {
         self.key_path(dialect, name(dialect, field))
     }
 
+    /// The feature that a mistake in this section switches off; otherwise it is the whole file's.
+    pub(super) const fn feature(&self) -> Option<FeatureName> {
+        match self {
+            Self::Nsxt => Some(FeatureName::Nsxt),
+            Self::LoadBalancer | Self::LoadBalancerClass(_) => Some(FeatureName::LoadBalancer),
+            Self::Route => Some(FeatureName::Route),
+            Self::Global | Self::Vcenter(_) | Self::Labels | Self::Nodes => None,
+        }
+    }
+
+    /// What stands behind a key of this section.
+    pub(super) fn shape(&self, field: Field) -> Shape {
+        self.keys().find(|key| key.field == field).map_or(Shape::Ignored, |key| key.shape)
+    }
+
+    /// One section of each kind, for a dialect's examples.
+    pub(super) fn examples(dialect: Dialect) -> [Self; 8] {
+        let id = || match dialect {
+            Dialect::Yaml => "<id>".to_owned(),
+            Dialect::Ini => "...".to_owned(),
+        };
+        [
+            Self::Global,
+            Self::Vcenter(id()),
+            Self::Labels,
+            Self::Nodes,
+            Self::Nsxt,
+            Self::LoadBalancer,
+            Self::LoadBalancerClass(id()),
+            Self::Route,
+        ]
+    }
+
     /// The keys that may stand in this section.
-    fn keys(&self) -> impl Iterator<Item = &'static Key> + use<> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'static Key> + use<> {
         let (first, second): (&'static [Key], &'static [Key]) = match self {
             Self::Global => (VCENTER, GLOBAL),
             Self::Vcenter(_) => (VCENTER, &[]),
             Self::Labels => (LABELS, &[]),
             Self::Nodes => (NODES, &[]),
+            Self::Nsxt => (NSXT, &[]),
+            Self::LoadBalancer => (LOAD_BALANCER, CLASS),
+            Self::LoadBalancerClass(_) => (CLASS, &[]),
+            Self::Route => (ROUTE, &[]),
         };
         first.iter().chain(second)
     }
@@ -194,17 +240,7 @@ impl Section {
             return (section, text.to_owned());
         }
         let key = self.key_path(dialect, spelling);
-        let home = [
-            Self::Global,
-            Self::Vcenter(match dialect {
-                Dialect::Yaml => "<id>".to_owned(),
-                Dialect::Ini => "...".to_owned(),
-            }),
-            Self::Labels,
-            Self::Nodes,
-        ]
-        .into_iter()
-        .find(|other| other.find(dialect, spelling).is_some());
+        let home = Self::examples(dialect).into_iter().find(|other| other.find(dialect, spelling).is_some());
         if let Some(home) = home {
             return (key, format!("has no effect here; it belongs in `{}`", home.path(dialect)));
         }
@@ -215,7 +251,7 @@ impl Section {
 
 /// How a dialect spells a field.
 pub(super) fn name(dialect: Dialect, field: Field) -> &'static str {
-    [VCENTER, GLOBAL, LABELS, NODES]
+    [VCENTER, GLOBAL, LABELS, NODES, NSXT, LOAD_BALANCER, CLASS, ROUTE]
         .into_iter()
         .flatten()
         .find(|key| key.field == field)
@@ -224,63 +260,4 @@ pub(super) fn name(dialect: Dialect, field: Field) -> &'static str {
 
 fn plain(id: &str) -> bool {
     !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-}
-
-/// What a top-level name of the file stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Top {
-    Global,
-    Vcenter,
-    Labels,
-    Nodes,
-    /// Read by another part of the product.
-    Elsewhere,
-    /// Of the provider that was once part of Kubernetes.
-    InTree,
-}
-
-const TOP: &[(&str, &str, Top)] = &[
-    ("global", "Global", Top::Global),
-    ("vcenter", "VirtualCenter", Top::Vcenter),
-    ("labels", "Labels", Top::Labels),
-    ("nodes", "Nodes", Top::Nodes),
-    ("nsxt", "NSXT", Top::Elsewhere),
-    ("loadBalancer", "LoadBalancer", Top::Elsewhere),
-    ("loadBalancerClass", "LoadBalancerClass", Top::Elsewhere),
-    ("route", "Route", Top::Elsewhere),
-    ("workspace", "Workspace", Top::InTree),
-    ("disk", "Disk", Top::InTree),
-    ("network", "Network", Top::InTree),
-];
-
-impl Top {
-    /// What a name stands for.
-    pub(super) fn find(dialect: Dialect, spelling: &str) -> Option<Self> {
-        let found = TOP.iter().find(|(yaml, ini, top)| match dialect {
-            // Nobody has a use for a YAML section that differs from a leftover in its case alone.
-            Dialect::Yaml if *top == Self::InTree => yaml.eq_ignore_ascii_case(spelling),
-            Dialect::Yaml => *yaml == spelling,
-            Dialect::Ini => ini.eq_ignore_ascii_case(spelling),
-        });
-        found.map(|(_, _, top)| *top)
-    }
-
-    /// What to say about a name that stands for nothing.
-    pub(super) fn unknown(dialect: Dialect, spelling: &str) -> String {
-        let known = || TOP.iter().filter(|(_, _, top)| *top != Self::InTree);
-        let name = |(yaml, ini, _): &(&'static str, &'static str, Self)| match dialect {
-            Dialect::Yaml => *yaml,
-            Dialect::Ini => *ini,
-        };
-        // The other dialect's name may be meant: vcenter, VirtualCenter.
-        let near = nearest(spelling, known().flat_map(|(yaml, ini, _)| [*yaml, *ini]))
-            .and_then(|near| known().find(|(yaml, ini, _)| *yaml == near || *ini == near));
-        match near.map(name) {
-            Some(near) => format!("is not a section and has no effect; did you mean `{near}`?"),
-            None => format!(
-                "is not a section and has no effect; there are {}",
-                known().map(name).collect::<Vec<_>>().join(", ")
-            ),
-        }
-    }
 }

@@ -1,14 +1,24 @@
 //! The effective configuration: inheritance done, defaults filled in, everything parsed.
 
+mod feature;
+mod load_balancer;
+mod nsxt;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+
+pub use feature::{Feature, FeatureName};
+pub use load_balancer::{LoadBalancer, LoadBalancerClass, LoadBalancerSize, Reference};
+pub use nsxt::{Nsxt, NsxtAuth, Route};
 
 /// Everything that `vsphere.conf` says.
-#[derive(Clone, Debug)]
+///
+/// Equal if it means the same: passwords are compared by value.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// The vCenters, in the order of the file; at least one.
     pub vcenters: Vec<Vcenter>,
@@ -16,10 +26,16 @@ pub struct Config {
     pub labels: Labels,
     /// Which of a node's addresses are meant.
     pub nodes: Nodes,
+    /// NSX Manager, for load balancers and routes.
+    pub nsxt: Feature<Nsxt>,
+    /// Load balancers by NSX; only with [`nsxt`](Self::nsxt).
+    pub load_balancer: Feature<LoadBalancer>,
+    /// Routes by NSX; only with [`nsxt`](Self::nsxt).
+    pub route: Feature<Route>,
 }
 
 /// One vCenter.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Vcenter {
     /// Its key in the file (upstream's tenantRef): unique.
     pub id: String,
@@ -53,6 +69,24 @@ pub enum CredentialSource {
     Directory(PathBuf),
 }
 
+impl PartialEq for CredentialSource {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Inline { user: a, password: p }, Self::Inline { user: b, password: q }) => {
+                a == b && same_secret(p, q)
+            }
+            (Self::Secret(a), Self::Secret(b)) => a == b,
+            (Self::Directory(a), Self::Directory(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// Compares by value.
+pub(super) fn same_secret(a: &SecretString, b: &SecretString) -> bool {
+    a.expose_secret() == b.expose_secret()
+}
+
 /// Name of a Kubernetes Secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SecretRef {
@@ -79,13 +113,27 @@ pub struct Tls {
     pub thumbprint: Option<Thumbprint>,
 }
 
-/// SHA-1 or SHA-256 digest of a certificate in DER form.
+/// SHA-1 or SHA-256 digest of a certificate in DER form; shown as bytes in hexadecimal digits with
+/// colons between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thumbprint {
     /// 20 bytes
     Sha1([u8; 20]),
     /// 32 bytes
     Sha256([u8; 32]),
+}
+
+impl fmt::Display for Thumbprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes: &[u8] = match self {
+            Self::Sha1(bytes) => bytes,
+            Self::Sha256(bytes) => bytes,
+        };
+        for (i, byte) in bytes.iter().enumerate() {
+            write!(f, "{}{byte:02X}", if i == 0 { "" } else { ":" })?;
+        }
+        Ok(())
+    }
 }
 
 /// Tag categories that hold region and zone; both are needed for zone labels.

@@ -3,16 +3,21 @@
 use std::fmt;
 use std::io;
 
+use super::keys::Section;
+use super::model::FeatureName;
+use super::origin::Place;
+
 /// One thing that is wrong: where it stands, what was expected, what to do.
 ///
 /// Texts never hold the value of a key that may be secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The file as the caller named it.
+    /// The file as the caller named it, or `environment`.
     pub file: String,
     /// Line, from 1; none for what concerns the whole file.
     pub line: Option<usize>,
-    /// The key in the spelling of the file's dialect, e.g. `[VirtualCenter "vc1"] ip-family`.
+    /// The key in the spelling of the file's dialect, e.g. `[VirtualCenter "vc1"] ip-family`, or
+    /// the environment variable.
     pub key: Option<String>,
     /// What is wrong and what to do.
     pub message: String,
@@ -97,50 +102,83 @@ pub(super) struct Report {
     file: String,
     errors: Vec<Problem>,
     warnings: Vec<Warning>,
+    /// Errors that only switch off a feature.
+    disabling: Vec<(FeatureName, Problem)>,
 }
 
 impl Report {
     /// Nothing found yet.
     pub(super) fn new(file: &str) -> Self {
-        Self { file: file.to_owned(), errors: Vec::new(), warnings: Vec::new() }
+        Self { file: file.to_owned(), errors: Vec::new(), warnings: Vec::new(), disabling: Vec::new() }
     }
 
-    /// Something that keeps the file from being used.
+    /// Something that keeps the section from being used: the whole file, or a feature.
     pub(super) fn error(
         &mut self,
-        line: Option<usize>,
+        section: &Section,
+        place: impl Into<Place>,
         key: impl Into<Option<String>>,
         message: impl Into<String>,
     ) {
-        let problem = self.problem(line, key.into(), message.into());
+        let problem = self.problem(place.into(), key.into(), message.into());
+        match section.feature() {
+            Some(feature) => self.disabling.push((feature, problem)),
+            None => self.errors.push(problem),
+        }
+    }
+
+    /// Something that keeps the file from being used.
+    pub(super) fn fatal(
+        &mut self,
+        place: impl Into<Place>,
+        key: impl Into<Option<String>>,
+        message: impl Into<String>,
+    ) {
+        let problem = self.problem(place.into(), key.into(), message.into());
         self.errors.push(problem);
     }
 
     /// Very likely a mistake.
     pub(super) fn warn(
         &mut self,
-        line: Option<usize>,
+        place: impl Into<Place>,
         key: impl Into<Option<String>>,
         message: impl Into<String>,
     ) {
-        let problem = self.problem(line, key.into(), message.into());
+        let problem = self.problem(place.into(), key.into(), message.into());
         self.warnings.push(Warning { severity: Severity::Warning, problem });
     }
 
     /// Harmless.
     pub(super) fn note(
         &mut self,
-        line: Option<usize>,
+        place: impl Into<Place>,
         key: impl Into<Option<String>>,
         message: impl Into<String>,
     ) {
-        let problem = self.problem(line, key.into(), message.into());
+        let problem = self.problem(place.into(), key.into(), message.into());
         self.warnings.push(Warning { severity: Severity::Note, problem });
+    }
+
+    /// What keeps a feature from being used; in the order of the file.
+    pub(super) fn disabling(&self, feature: FeatureName) -> Vec<Problem> {
+        let of_feature = self.disabling.iter().filter(|(name, _)| *name == feature);
+        let mut problems: Vec<_> = of_feature.map(|(_, problem)| problem.clone()).collect();
+        problems.sort_by_key(order);
+        problems
     }
 
     /// The warnings, or all errors; under `strict` a warning is an error.
     pub(super) fn finish(mut self, strict: bool) -> Result<Vec<Warning>, ConfigError> {
-        self.warnings.sort_by_key(|warning| warning.problem.line.unwrap_or(usize::MAX));
+        for (feature, mut problem) in self.disabling {
+            if strict {
+                self.errors.push(problem);
+            } else {
+                problem.message = format!("{}; {}", problem.message, feature.consequence());
+                self.warnings.push(Warning { severity: Severity::Warning, problem });
+            }
+        }
+        self.warnings.sort_by_key(|warning| order(&warning.problem));
         if strict {
             let (serious, notes) =
                 self.warnings.into_iter().partition(|warning| warning.severity == Severity::Warning);
@@ -148,12 +186,25 @@ impl Report {
             let serious: Vec<Warning> = serious;
             self.errors.extend(serious.into_iter().map(|warning| warning.problem));
         }
-        // Problems of the whole file last: what they miss may be due to the earlier ones.
-        self.errors.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
+        self.errors.sort_by_key(order);
         if self.errors.is_empty() { Ok(self.warnings) } else { Err(ConfigError::Invalid(self.errors)) }
     }
 
-    fn problem(&self, line: Option<usize>, key: Option<String>, message: String) -> Problem {
-        Problem { file: self.file.clone(), line, key, message }
+    fn problem(&self, place: Place, key: Option<String>, message: String) -> Problem {
+        match place {
+            Place::Nowhere => Problem { file: self.file.clone(), line: None, key, message },
+            Place::Line(line) => Problem { file: self.file.clone(), line: Some(line), key, message },
+            Place::Variable(variable) => {
+                Problem { file: ENVIRONMENT.to_owned(), line: None, key: Some(variable), message }
+            }
+        }
     }
+}
+
+/// What stands for the file when an environment variable is wrong.
+const ENVIRONMENT: &str = "environment";
+
+/// Problems of the whole file last: what they miss may be due to the earlier ones.
+fn order(problem: &Problem) -> usize {
+    problem.line.unwrap_or(usize::MAX)
 }

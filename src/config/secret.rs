@@ -1,26 +1,71 @@
-//! User and password of a vCenter out of the data of a Kubernetes Secret.
+//! The credentials of a vCenter out of the data of a Kubernetes Secret.
 //!
-//! Two forms of keys can stand side by side:
+//! Three forms of keys can stand side by side:
 //!
 //! * `<server>.username` and `<server>.password`,
 //! * `server_<x>`, `username_<x>` and `password_<x>` with any `<x>`, for servers whose address has
-//!   characters that the key of a Secret must not have (IPv6).
+//!   characters that the key of a Secret must not have (IPv6),
+//! * `<server>.vc-session-manager-url`, with or without `<server>.vc-session-manager-token`: a
+//!   service that hands out shares of its own session. It comes before user and password.
 //!
 //! The files of a secrets directory are named the same way, so all of this is true for them too.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
+use super::model::same_secret;
 use super::values;
 
-/// What a vCenter is logged in to with.
+/// What a vCenter is logged in to with. Equal if all values are.
 #[derive(Clone, Debug)]
-pub struct Credentials {
-    /// The user's name.
-    pub user: String,
-    /// The password.
-    pub password: SecretString,
+pub enum Credentials {
+    /// A user's name and password.
+    Login {
+        /// The user's name.
+        user: String,
+        /// The password.
+        password: SecretString,
+    },
+    /// A service that gives tickets to share its session with vCenter.
+    SessionManager {
+        /// Where it is asked, with `https://` or `http://`. Part of it may be a secret.
+        url: SecretString,
+        /// What it knows us by; without it, the token of the pod's service account.
+        token: Option<SecretString>,
+    },
+}
+
+impl Credentials {
+    /// Whose session it will be, for messages: the user, or the host of the session manager.
+    pub fn account(&self) -> String {
+        match self {
+            Self::Login { user, .. } => user.clone(),
+            Self::SessionManager { url, .. } => format!("session manager {}", host(url.expose_secret())),
+        }
+    }
+}
+
+impl PartialEq for Credentials {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Login { user: a, password: p }, Self::Login { user: b, password: q }) => {
+                a == b && same_secret(p, q)
+            }
+            (Self::SessionManager { url: a, token: p }, Self::SessionManager { url: b, token: q }) => {
+                let tokens = match (p, q) {
+                    (None, None) => true,
+                    (Some(p), Some(q)) => same_secret(p, q),
+                    _ => false,
+                };
+                tokens && same_secret(a, b)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Credentials, and what is strange about the data they come from.
@@ -67,26 +112,50 @@ impl Credentials {
             String::from_utf8(value.to_vec())
                 .map_err(|_| fail(format!("the value of key `{key}` is not UTF-8")))
         };
-        let user = text(&chosen.user_key, chosen.user.unwrap_or_default())?;
-        let password = text(&chosen.password_key, chosen.password.unwrap_or_default())?;
-        for (key, value) in [(&chosen.user_key, &user), (&chosen.password_key, &password)] {
+        let mut line_break = |key: &str, value: &str| {
             if value.ends_with('\n') {
                 warnings.push(format!(
                     "{origin}: the value of key `{key}` ends with a line break, which is taken as part of it"
                 ));
             }
-        }
-        Ok(Found { credentials: Credentials { user, password: SecretString::from(password) }, warnings })
+        };
+        let credentials = if let Some(url) = chosen.url {
+            let url = text(&chosen.key(URL), url)?;
+            check_url(&url).map_err(|why| fail(format!("the value of key `{}` {why}", chosen.key(URL))))?;
+            let token = chosen.token.map(|token| text(&chosen.key(TOKEN), token)).transpose()?;
+            for (key, value) in [(&chosen.user_key, chosen.user), (&chosen.password_key, chosen.password)] {
+                if value.is_some() {
+                    let by = chosen.key(URL);
+                    warnings.push(format!("{origin}: key `{key}` has no effect, because `{by}` is there"));
+                }
+            }
+            if url.starts_with("http://") {
+                let key = chosen.key(URL);
+                let why = "is not encrypted: whoever is on the way can read token and ticket; use https://";
+                warnings.push(format!("{origin}: the value of key `{key}` {why}"));
+            }
+            let token = token.filter(|token| !token.is_empty()).map(SecretString::from);
+            Self::SessionManager { url: SecretString::from(url), token }
+        } else {
+            let user = text(&chosen.user_key, chosen.user.unwrap_or_default())?;
+            let password = text(&chosen.password_key, chosen.password.unwrap_or_default())?;
+            line_break(&chosen.user_key, &user);
+            line_break(&chosen.password_key, &password);
+            if chosen.token.is_some() {
+                let (token, url) = (chosen.key(TOKEN), chosen.key(URL));
+                warnings.push(format!("{origin}: key `{token}` has no effect without a key `{url}`"));
+            }
+            Self::Login { user, password: SecretString::from(password) }
+        };
+        Ok(Found { credentials, warnings })
     }
 }
 
 /// The keys by what they mean.
 struct Keys<'a> {
     data: &'a BTreeMap<String, Vec<u8>>,
-    /// `<server>` of the first form.
+    /// `<server>` of the first and third form.
     servers: BTreeSet<&'a str>,
-    /// Servers with a session manager, which is not supported yet.
-    sessions: BTreeSet<&'a str>,
     /// `<x>` of the second form.
     triples: BTreeSet<&'a str>,
     strange: Vec<(&'a str, String)>,
@@ -94,24 +163,17 @@ struct Keys<'a> {
 
 const USER: &str = ".username";
 const PASSWORD: &str = ".password";
-const SESSION: [&str; 2] = [".vc-session-manager-url", ".vc-session-manager-token"];
+const URL: &str = ".vc-session-manager-url";
+const TOKEN: &str = ".vc-session-manager-token";
 
 impl<'a> Keys<'a> {
     fn sort(data: &'a BTreeMap<String, Vec<u8>>) -> Self {
-        let mut keys = Self {
-            data,
-            servers: BTreeSet::new(),
-            sessions: BTreeSet::new(),
-            triples: BTreeSet::new(),
-            strange: Vec::new(),
-        };
+        let mut keys = Self { data, servers: BTreeSet::new(), triples: BTreeSet::new(), strange: Vec::new() };
         for key in data.keys() {
             let named = |suffix: &str| key.strip_suffix(suffix).filter(|server| !server.is_empty());
             let marked = |prefix: &str| key.strip_prefix(prefix).filter(|mark| !mark.is_empty());
-            if let Some(server) = named(USER).or_else(|| named(PASSWORD)) {
+            if let Some(server) = [USER, PASSWORD, URL, TOKEN].into_iter().find_map(named) {
                 keys.servers.insert(server);
-            } else if let Some(server) = SESSION.into_iter().find_map(named) {
-                keys.sessions.insert(server);
             } else if let Some(mark) = marked("server_") {
                 keys.triples.insert(mark);
             } else if let Some(mark) = marked("username_").or_else(|| marked("password_")) {
@@ -144,13 +206,29 @@ impl<'a> Keys<'a> {
     fn named(&self, server: &str) -> Candidate<'a> {
         let get = |key: &str| self.data.get(key).map(|value| value.strip_suffix(b"\n").unwrap_or(value));
         let (user_key, password_key) = (format!("{server}{USER}"), format!("{server}{PASSWORD}"));
-        Candidate { user: get(&user_key), password: get(&password_key), user_key, password_key }
+        Candidate {
+            user: get(&user_key),
+            password: get(&password_key),
+            url: get(&format!("{server}{URL}")),
+            token: get(&format!("{server}{TOKEN}")),
+            server: server.to_owned(),
+            user_key,
+            password_key,
+        }
     }
 
     fn marked(&self, mark: &str) -> Candidate<'a> {
         let get = |key: &str| self.data.get(key).map(Vec::as_slice);
         let (user_key, password_key) = (format!("username_{mark}"), format!("password_{mark}"));
-        Candidate { user: get(&user_key), password: get(&password_key), user_key, password_key }
+        Candidate {
+            user: get(&user_key),
+            password: get(&password_key),
+            url: None,
+            token: None,
+            server: String::new(),
+            user_key,
+            password_key,
+        }
     }
 
     fn nothing_for(&self, server: &str) -> String {
@@ -162,11 +240,6 @@ impl<'a> Keys<'a> {
         };
         if self.data.is_empty() {
             return format!("there are no data; {example}");
-        }
-        if self.sessions.iter().any(|name| values::same_server(name, server)) {
-            return format!(
-                "for server {server} there is only a session manager, which is not supported; {example}"
-            );
         }
         let mut others: Vec<String> = self.servers.iter().map(|name| (*name).to_owned()).collect();
         others.extend(self.triples.iter().filter_map(|mark| {
@@ -189,15 +262,32 @@ fn bare(server: &str) -> &str {
 
 /// What may be the credentials.
 struct Candidate<'a> {
+    /// As the keys of the first and third form spell it.
+    server: String,
     user_key: String,
     password_key: String,
     user: Option<&'a [u8]>,
     password: Option<&'a [u8]>,
+    url: Option<&'a [u8]>,
+    token: Option<&'a [u8]>,
 }
 
 impl Candidate<'_> {
+    /// A key with this suffix.
+    fn key(&self, suffix: &str) -> String {
+        format!("{}{suffix}", self.server)
+    }
+
     /// What is missing for them to be credentials.
     fn missing(&self) -> Option<String> {
+        match (self.url, self.token, self.user.or(self.password)) {
+            (Some([]), ..) => return Some(format!("the value of key `{}` is empty", self.key(URL))),
+            (Some(_), ..) => return None,
+            (None, Some(_), None) => {
+                return Some(format!("key `{}` is missing beside `{}`", self.key(URL), self.key(TOKEN)));
+            }
+            (None, ..) => {}
+        }
         let halves = [
             (&self.user_key, self.user, &self.password_key),
             (&self.password_key, self.password, &self.user_key),
@@ -210,161 +300,21 @@ impl Candidate<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use secrecy::ExposeSecret;
-
-    use super::*;
-
-    fn data(pairs: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect()
+/// The rest of a sentence about a URL that cannot be asked; the URL itself may be a secret.
+fn check_url(url: &str) -> Result<(), &'static str> {
+    if !url.starts_with("https://") && !url.starts_with("http://") {
+        return Err("is not a URL; expected one such as https://sessions.example.com/session");
     }
-
-    /// User, password and warnings, or the error.
-    type Outcome = Result<(String, String, Vec<String>), String>;
-
-    fn find(pairs: &[(&str, &str)], server: &str) -> Outcome {
-        Credentials::find(&data(pairs), server, "Secret ns/s")
-            .map(|found| {
-                let Credentials { user, password } = found.credentials;
-                (user, password.expose_secret().to_owned(), found.warnings)
-            })
-            .map_err(|error| error.to_string())
+    let host = host(url);
+    if host.is_empty() || host.contains('@') || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("has no host name alone after the //, or a blank; expected one such as \
+                    https://sessions.example.com/session");
     }
+    Ok(())
+}
 
-    #[allow(clippy::unnecessary_wraps, reason = "it is compared with an outcome")]
-    fn ok(user: &str, password: &str) -> Outcome {
-        Ok((user.to_owned(), password.to_owned(), Vec::new()))
-    }
-
-    #[test]
-    fn both_forms_are_found() {
-        let named = [("vc.example.com.username", "u\n"), ("vc.example.com.password", "p\n\n")];
-        let (user, password, warnings) = find(&named, "VC.example.com").unwrap();
-        assert_eq!((user.as_str(), password.as_str()), ("u", "p\n"), "one line break is cut, no more");
-        assert_eq!(warnings.len(), 1);
-
-        let both = [
-            ("10.0.0.1.username", "u"),
-            ("10.0.0.1.password", "p"),
-            ("server_a", "2001:DB8:0::1"),
-            ("username_a", "u6"),
-            ("password_a", "p6"),
-            ("server_b", "[2001:db8::2]\n"),
-            ("username_b", "v6"),
-            ("password_b", "q6"),
-        ];
-        assert_eq!(find(&both, "10.0.0.1"), ok("u", "p"));
-        assert_eq!(find(&both, "2001:db8::1"), ok("u6", "p6"));
-        assert_eq!(find(&both, "2001:db8::2"), ok("v6", "q6"));
-
-        let exact_first =
-            [("VC.username", "U"), ("VC.password", "P"), ("vc.username", "u"), ("vc.password", "p")];
-        assert_eq!(find(&exact_first, "vc"), ok("u", "p"));
-        let half_then_whole =
-            [("vc.username", "x"), ("server_1", "vc"), ("username_1", "u"), ("password_1", "p")];
-        assert_eq!(find(&half_then_whole, "vc"), ok("u", "p"));
-    }
-
-    #[test]
-    fn second_form_keeps_line_breaks() {
-        let triple = [("server_1", "vc"), ("username_1", "u"), ("password_1", "p\n")];
-        let (_, password, warnings) = find(&triple, "vc").unwrap();
-        assert_eq!(password, "p\n");
-        assert_eq!(
-            warnings,
-            [
-                "Secret ns/s: the value of key `password_1` ends with a line break, which is taken as part of it"
-            ]
-        );
-    }
-
-    #[test]
-    fn strange_keys_do_no_harm() {
-        let strange = [
-            ("vc.username", "u"),
-            ("vc.password", "p"),
-            ("vc.vc-session-manager-url", "https://x"),
-            ("vc.vc-session-manager-token", "t"),
-            (".username", "x"),
-            ("notes", "x"),
-            ("password_7", "x"),
-        ];
-        let (user, _, warnings) = find(&strange, "vc").unwrap();
-        assert_eq!(user, "u");
-        assert_eq!(
-            warnings,
-            [
-                "Secret ns/s: key `.username` is not known and has no effect",
-                "Secret ns/s: key `notes` is not known and has no effect",
-                "Secret ns/s: key `password_7` has no effect without a key `server_7`",
-            ]
-        );
-    }
-
-    #[test]
-    fn errors_name_secret_and_key() {
-        type Pairs<'a> = &'a [(&'a str, &'a str)];
-        let cases: [(Pairs<'_>, &str, &str); 8] = [
-            (&[], "vc", "there are no data; expected the keys `vc.username` and `vc.password`"),
-            (&[("vc.username", "u")], "vc", "key `vc.password` is missing beside `vc.username`"),
-            (&[("vc.password", "p")], "vc", "key `vc.username` is missing beside `vc.password`"),
-            (&[("vc.username", "\n"), ("vc.password", "p")], "vc", "the value of key `vc.username` is empty"),
-            (
-                &[("other.username", "u"), ("server_1", "a"), ("username_1", "b")],
-                "vc",
-                "nothing for server vc (there is something for other, a); expected the keys `vc.username` and `vc.password`",
-            ),
-            (
-                &[("username", "u"), ("password", "p")],
-                "vc",
-                "nothing for server vc; expected the keys `vc.username` and `vc.password`",
-            ),
-            (
-                &[("vc.vc-session-manager-url", "u")],
-                "vc",
-                "for server vc there is only a session manager, which is not supported; expected the keys \
-                 `vc.username` and `vc.password`",
-            ),
-            (
-                &[("x", "u")],
-                "::1",
-                "nothing for server ::1; expected the keys `server_1`, `username_1` and `password_1`, the first with \
-                 this server as value",
-            ),
-        ];
-        for (pairs, server, want) in cases {
-            assert_eq!(find(pairs, server), Err(format!("Secret ns/s: {want}")));
-        }
-        let not_utf8 = BTreeMap::from([
-            ("vc.username".to_owned(), b"u".to_vec()),
-            ("vc.password".to_owned(), b"\xff".to_vec()),
-        ]);
-        let error = Credentials::find(&not_utf8, "vc", "Secret ns/s").unwrap_err();
-        assert_eq!(error.to_string(), "Secret ns/s: the value of key `vc.password` is not UTF-8");
-    }
-
-    #[test]
-    fn debug_is_silent() {
-        let found =
-            Credentials::find(&data(&[("vc.username", "u"), ("vc.password", "hunter2")]), "vc", "S").unwrap();
-        assert!(!format!("{found:?}").contains("hunter2"));
-    }
-
-    proptest! {
-        #[test]
-        fn any_password_arrives(password in "\\PC{1,127}") {
-            let found = find(&[("vc.username", "u"), ("vc.password", &password)], "vc");
-            prop_assert_eq!(found, ok("u", &password));
-        }
-
-        #[test]
-        fn any_data_are_survived(
-            pairs in prop::collection::btree_map(".{0,12}", prop::collection::vec(any::<u8>(), 0..8), 0..6),
-            server in ".{0,8}",
-        ) {
-            drop(Credentials::find(&pairs, &server, "S"));
-        }
-    }
+/// The host of a URL, with its port.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use super::model::{IpFamily, Thumbprint};
+use super::model::{IpFamily, LoadBalancerSize, Thumbprint};
 
 /// A yes or a no: the words of YAML 1.1 and of gcfg together, in any case.
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
@@ -136,6 +136,55 @@ pub(super) fn family(text: &str) -> Result<IpFamily, String> {
     }
 }
 
+/// Host name or address, with a port or without; 443 if there is none. Nothing of it is shown: URLs
+/// may hold a password.
+pub(super) fn host_and_port(text: &str) -> Result<(String, u16), String> {
+    const HTTPS: u16 = 443;
+    let expected = || {
+        "is not a host name or IP address; write it alone or with a port, as in nsx.example.com or \
+         nsx.example.com:8443"
+            .to_owned()
+    };
+    let text = text.trim();
+    if let Ok(host) = server(text, "") {
+        return Ok((host, HTTPS));
+    }
+    let (host, digits) = split_port(text).ok_or_else(expected)?;
+    let host = server(host, "").map_err(|_| expected())?;
+    let port = port(digits).map_err(|message| format!("has a port after the colon, and {message}"))?;
+    Ok((host, port.unwrap_or(HTTPS)))
+}
+
+/// Host and path. Nothing of it is shown: URLs may hold a password.
+pub(super) fn without_scheme(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.contains("://") || text.contains(['@', ' ']) || text.starts_with('/') {
+        return Err("expected a host name with or without a path, and no https:// before it".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// The policy path of a router, without a slash at its end.
+pub(super) fn router_path(text: &str) -> Result<String, String> {
+    let path = text.trim().trim_end_matches('/');
+    if path.is_empty() || path.contains(char::is_whitespace) {
+        return Err(format!(
+            "{text:?} is not the policy path of a router; expected one such as /infra/tier-1s/t1"
+        ));
+    }
+    Ok(path.to_owned())
+}
+
+/// Size of a load balancer service, in any case.
+pub(super) fn load_balancer_size(text: &str) -> Result<LoadBalancerSize, String> {
+    let found =
+        LoadBalancerSize::ALL.into_iter().find(|size| size.as_str().eq_ignore_ascii_case(text.trim()));
+    found.ok_or_else(|| {
+        let sizes = LoadBalancerSize::ALL.map(LoadBalancerSize::as_str).join(", ");
+        format!("{text:?} is not a size; expected one of {sizes}")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,5 +276,33 @@ mod tests {
         assert_eq!(family("IPv4"), Ok(IpFamily::V4));
         assert_eq!(family("ipv6"), Ok(IpFamily::V6));
         assert!(family("v4").is_err());
+    }
+
+    #[test]
+    fn hosts_of_nsx() {
+        for (text, host, port) in [
+            ("nsx.example.com", "nsx.example.com", 443),
+            (" nsx:8443 ", "nsx", 8443),
+            ("nsx:0", "nsx", 443),
+            ("10.0.0.1:443", "10.0.0.1", 443),
+            ("2001:db8::1", "2001:db8::1", 443),
+            ("[2001:db8::1]:8443", "2001:db8::1", 8443),
+        ] {
+            assert_eq!(host_and_port(text), Ok((host.to_owned(), port)), "{text}");
+        }
+        for text in ["https://nsx", "u:hunter2@nsx", "nsx/api", "nsx:x", "", "nsx manager", "nsx:99999"] {
+            let error = host_and_port(text).unwrap_err();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn routers_and_sizes() {
+        assert_eq!(router_path("/infra/tier-1s/t1//"), Ok("/infra/tier-1s/t1".to_owned()));
+        assert!(["/", " ", "//", "/a b"].iter().all(|text| router_path(text).is_err()));
+        assert_eq!(load_balancer_size("small "), Ok(LoadBalancerSize::Small));
+        assert!(load_balancer_size("HUGE").unwrap_err().contains("SMALL, MEDIUM, LARGE, XLARGE, DLB"));
+        assert!(without_scheme("https://a").is_err());
+        assert_eq!(without_scheme("a/b/c"), Ok("a/b/c".to_owned()));
     }
 }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::dialect::Dialect;
 use super::keys::{Field, Key, Section, Shape, Top, name};
+use super::origin::Place;
 use super::problem::{ConfigError, Problem, Report};
 use super::raw::{Data, RawConfig, RawSection, split};
 use super::yaml_tree::{self, Entry, Node, Value};
@@ -19,11 +20,7 @@ pub(super) fn read(text: &str, file: &str, report: &mut Report) -> Result<RawCon
         }])
     })?;
     if let Some(line) = second {
-        report.warn(
-            Some(line),
-            None,
-            "a second YAML document begins here and has no effect; remove the `---`",
-        );
+        report.warn(line, None, "a second YAML document begins here and has no effect; remove the `---`");
     }
     let mut raw = RawConfig::new(Dialect::Yaml);
     let Some(root) = root else {
@@ -33,8 +30,8 @@ pub(super) fn read(text: &str, file: &str, report: &mut Report) -> Result<RawCon
         Value::Null => return Err(ConfigError::whole_file(file, super::EMPTY)),
         Value::Mapping(entries) => entries,
         _ => {
-            report.error(
-                Some(root.line),
+            report.fatal(
+                root.line,
                 None,
                 "expected sections such as `global:` and `vcenter:` (for the INI dialect the file must begin with a \
                  section header such as [Global])",
@@ -44,7 +41,7 @@ pub(super) fn read(text: &str, file: &str, report: &mut Report) -> Result<RawCon
     };
     for entry in entries {
         let Some(key) = &entry.key else {
-            report.error(Some(entry.line), None, NO_WORD);
+            report.fatal(entry.line, None, NO_WORD);
             continue;
         };
         match Top::find(Dialect::Yaml, key) {
@@ -52,11 +49,14 @@ pub(super) fn read(text: &str, file: &str, report: &mut Report) -> Result<RawCon
             Some(Top::Labels) => drop(read_section(entry, &mut raw.labels, report)),
             Some(Top::Nodes) => drop(read_section(entry, &mut raw.nodes, report)),
             Some(Top::Vcenter) => read_vcenters(entry, &mut raw, report),
-            Some(Top::Elsewhere) => {}
-            Some(Top::InTree) => report.warn(Some(entry.line), key.clone(), super::IN_TREE),
+            Some(Top::Nsxt) => drop(read_section(entry, &mut raw.nsxt, report)),
+            Some(Top::LoadBalancer) => drop(read_section(entry, &mut raw.load_balancer, report)),
+            Some(Top::LoadBalancerClass) => read_classes(entry, &mut raw, report),
+            Some(Top::Route) => drop(read_section(entry, &mut raw.route, report)),
+            Some(Top::InTree) => report.warn(entry.line, key.clone(), super::IN_TREE),
             None => {
                 let key = shown(key, &entry.value);
-                report.warn(Some(entry.line), key.clone(), Top::unknown(Dialect::Yaml, &key));
+                report.warn(entry.line, key.clone(), Top::unknown(Dialect::Yaml, &key));
             }
         }
     }
@@ -78,8 +78,8 @@ fn read_vcenters(entry: &Entry, raw: &mut RawConfig, report: &mut Report) {
         Value::Null => return,
         Value::Mapping(entries) => entries,
         _ => {
-            report.error(
-                Some(entry.line),
+            report.fatal(
+                entry.line,
                 "vcenter".to_owned(),
                 "expected vCenters by name, as in `vcenter: {vc1: {server: vc.example.com}}`",
             );
@@ -90,14 +90,14 @@ fn read_vcenters(entry: &Entry, raw: &mut RawConfig, report: &mut Report) {
     for entry in entries {
         let Some(id) = entry.key.as_ref().filter(|id| !id.is_empty()) else {
             let message = "a vCenter needs a name: a word before the colon";
-            report.error(Some(entry.line), "vcenter".to_owned(), message);
+            report.fatal(entry.line, "vcenter".to_owned(), message);
             raw.vcenters_lost = true;
             continue;
         };
-        let mut target = RawSection::new(Section::Vcenter(id.clone()), Some(entry.line));
+        let mut target = RawSection::new(Section::Vcenter(id.clone()), entry.line);
         if let Value::Null = entry.value.value {
             let message = "nothing stands below the name; write at least `server` there";
-            report.error(Some(entry.line), target.section.path(Dialect::Yaml), message);
+            report.fatal(entry.line, target.section.path(Dialect::Yaml), message);
             raw.vcenters_lost = true;
         } else if read_section(entry, &mut target, report) {
             raw.vcenters.push(target);
@@ -107,21 +107,45 @@ fn read_vcenters(entry: &Entry, raw: &mut RawConfig, report: &mut Report) {
     }
 }
 
+/// Classes of load balancers; one without keys is like the default.
+fn read_classes(entry: &Entry, raw: &mut RawConfig, report: &mut Report) {
+    let entries = match &entry.value.value {
+        Value::Null => return,
+        Value::Mapping(entries) => entries,
+        _ => {
+            let message =
+                "expected classes by name, as in `loadBalancerClass: {public: {ipPoolName: public}}`";
+            report.error(&Section::LoadBalancer, entry.line, "loadBalancerClass".to_owned(), message);
+            return;
+        }
+    };
+    for entry in entries {
+        let Some(name) = entry.key.as_ref().filter(|name| !name.is_empty()) else {
+            let message = "a class needs a name: a word before the colon";
+            report.error(&Section::LoadBalancer, entry.line, "loadBalancerClass".to_owned(), message);
+            continue;
+        };
+        let mut target = RawSection::new(Section::LoadBalancerClass(name.clone()), entry.line);
+        read_section(entry, &mut target, report);
+        raw.classes.push(target);
+    }
+}
+
 /// Whether there are keys at all.
 fn read_section(entry: &Entry, target: &mut RawSection, report: &mut Report) -> bool {
-    target.line = Some(entry.line);
+    target.place = entry.line.into();
     let entries = match &entry.value.value {
         Value::Null => return false,
         Value::Mapping(entries) => entries,
         other => {
             let message = format!("expected `key: value` lines below it, found {}", kind(other));
-            report.error(Some(entry.line), target.section.path(Dialect::Yaml), message);
+            report.error(&target.section, entry.line, target.section.path(Dialect::Yaml), message);
             return false;
         }
     };
     for entry in entries {
         let Some(spelling) = &entry.key else {
-            report.error(Some(entry.line), target.section.path(Dialect::Yaml), NO_WORD);
+            report.error(&target.section, entry.line, target.section.path(Dialect::Yaml), NO_WORD);
             continue;
         };
         let alias = alias(&target.section, spelling);
@@ -129,19 +153,19 @@ fn read_section(entry: &Entry, target: &mut RawSection, report: &mut Report) -> 
             if entries.iter().any(|other| other.key.as_deref() == Some(key.name(Dialect::Yaml))) {
                 let path = target.section.key_path(Dialect::Yaml, spelling);
                 let message = format!("has no effect beside `{}`; remove it", key.name(Dialect::Yaml));
-                report.warn(Some(entry.line), path, message);
+                report.warn(entry.line, path, message);
                 continue;
             }
             let path = target.section.key_path(Dialect::Yaml, spelling);
             let message = format!("is spelled `{}` in YAML; taken as that", key.name(Dialect::Yaml));
-            report.warn(Some(entry.line), path, message);
+            report.warn(entry.line, path, message);
         }
         if let Some(key) = alias.or_else(|| target.section.find(Dialect::Yaml, spelling)) {
             read_value(key, entry, target, report);
         } else {
             let bare = matches!(entry.value.value, Value::Null);
             let (key, message) = target.section.unknown_key(Dialect::Yaml, spelling, bare);
-            report.warn(Some(entry.line), key, message);
+            report.warn(entry.line, key, message);
         }
     }
     true
@@ -164,10 +188,10 @@ fn read_value(key: &Key, entry: &Entry, target: &mut RawSection, report: &mut Re
     };
     match data(key.shape, &node.value, line) {
         Ok(Some(data)) => target.set(key.field, line, data),
-        Ok(None) if key.shape == Shape::Ignored => report.note(Some(line), path, super::NO_EFFECT),
+        Ok(None) if key.shape == Shape::Ignored => report.note(line, path, super::NO_EFFECT),
         Ok(None) => {}
         Err((line, message)) => {
-            report.error(Some(line), path, message);
+            report.error(&target.section, line, path, message);
             target.lose(key.field);
         }
     }
@@ -181,9 +205,13 @@ fn data(shape: Shape, value: &Value, line: usize) -> Result<Option<Data>, (usize
         (Shape::Ignored, _) | (_, Value::Null) => return Ok(None),
         (_, Value::Tagged) => return Err((line, TAG.to_owned())),
         (Shape::Text | Shape::Bool, Value::Text(text)) => Data::Text(text.clone()),
-        (Shape::List, Value::Text(text)) => split(text, line),
-        (Shape::List, Value::List(items)) => Data::List(list(items)?),
-        (Shape::List, Value::Mapping(_)) => {
+        (Shape::List | Shape::Commas, Value::Text(text)) => split(text, line),
+        (Shape::List | Shape::Commas, Value::List(items)) => Data::List(list(items)?),
+        (Shape::Map, Value::Mapping(entries)) => Data::Map(map(entries)?),
+        (Shape::Map, other) => {
+            return Err((line, format!("expected names with values, as in {{a: b}}, found {}", kind(other))));
+        }
+        (Shape::List | Shape::Commas, Value::Mapping(_)) => {
             return Err((line, "expected a list, as in [a, b], found a mapping".to_owned()));
         }
         (Shape::Text | Shape::Bool, other) => {
@@ -200,13 +228,13 @@ const TAG: &str = "the value has a YAML tag (a word that begins with !), which i
                    the value, put the value in single quotes";
 
 /// The items without the empty ones.
-fn list(items: &[Rc<Node>]) -> Result<Vec<(String, usize)>, (usize, String)> {
+fn list(items: &[Rc<Node>]) -> Result<Vec<(String, Place)>, (usize, String)> {
     let mut texts = Vec::new();
     for item in items {
         match &item.value {
             Value::Null => {}
             Value::Text(text) if text.trim().is_empty() => {}
-            Value::Text(text) => texts.push((text.trim().to_owned(), item.line)),
+            Value::Text(text) => texts.push((text.trim().to_owned(), item.line.into())),
             _ => {
                 return Err((
                     item.line,
@@ -216,6 +244,20 @@ fn list(items: &[Rc<Node>]) -> Result<Vec<(String, usize)>, (usize, String)> {
         }
     }
     Ok(texts)
+}
+
+/// Names with values.
+fn map(entries: &[Entry]) -> Result<Vec<(String, String)>, (usize, String)> {
+    let pair = |entry: &Entry| {
+        let name = entry.key.clone()?;
+        match &entry.value.value {
+            Value::Null => Some((name, String::new())),
+            Value::Text(text) => Some((name, text.clone())),
+            Value::Tagged | Value::List(_) | Value::Mapping(_) => None,
+        }
+    };
+    let no_pair = |entry: &Entry| (entry.line, "expected `name: value` with plain texts".to_owned());
+    entries.iter().map(|entry| pair(entry).ok_or_else(|| no_pair(entry))).collect()
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -1,4 +1,4 @@
-//! Events on Nodes: how a user learns why something does not happen.
+//! Events: how a user learns why something does not happen. Most are about a Node.
 //!
 //! They go to core/v1, because the roles that upstream's manifests grant know no `events.k8s.io`,
 //! and they are created and patched but never read, for the same reason.
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::Node;
 
-/// Where Events on cluster-scoped objects go.
+/// Where Events about cluster-scoped objects go.
 const NAMESPACE: &str = "default";
 /// The longest message that the API server takes.
 const LONGEST_MESSAGE: usize = 1024;
@@ -48,7 +48,44 @@ pub enum Repeat {
     Never,
 }
 
-/// What is to be told about a Node.
+/// What an Event is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subject(ObjectReference);
+
+impl Subject {
+    /// A Lease; it need not exist. Its namespace is the Event's.
+    pub fn lease(namespace: &str, name: &str) -> Self {
+        Self(ObjectReference {
+            api_version: Some("coordination.k8s.io/v1".to_owned()),
+            kind: Some("Lease".to_owned()),
+            namespace: Some(namespace.to_owned()),
+            name: Some(name.to_owned()),
+            ..ObjectReference::default()
+        })
+    }
+
+    fn name(&self) -> &str {
+        self.0.name.as_deref().unwrap_or_default()
+    }
+
+    fn namespace(&self) -> &str {
+        self.0.namespace.as_deref().unwrap_or(NAMESPACE)
+    }
+}
+
+impl From<&Node> for Subject {
+    fn from(node: &Node) -> Self {
+        Self(ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Node".to_owned()),
+            name: Some(node.name().to_owned()),
+            uid: Some(node.uid().to_owned()),
+            ..ObjectReference::default()
+        })
+    }
+}
+
+/// What is to be told about a Node, or another object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeEvent {
     /// Good news or bad.
@@ -81,7 +118,7 @@ impl NodeEvent {
 
 /// Writes Events in the name of one component.
 pub struct EventRecorder {
-    api: Api<Event>,
+    client: Client,
     component: &'static str,
     quiet: Duration,
     seen: Mutex<HashMap<String, Seen>>,
@@ -96,28 +133,38 @@ struct Seen {
 impl EventRecorder {
     /// A recorder for this `source.component`.
     pub fn new(client: Client, component: &'static str) -> Self {
-        Self { api: Api::namespaced(client, NAMESPACE), component, quiet: QUIET, seen: Mutex::default() }
+        Self { client, component, quiet: QUIET, seen: Mutex::default() }
     }
 
     /// Writes an Event, or moves on the count of the same one written before.
     ///
     /// It never fails: an Event that cannot be written is logged, and nothing else suffers.
     pub async fn record(&self, node: &Node, event: &NodeEvent) {
-        let object = self.object(node, event, Timestamp::now());
+        self.record_about(&node.into(), event).await;
+    }
+
+    /// The same about any object.
+    pub async fn record_about(&self, subject: &Subject, event: &NodeEvent) {
+        let api = Api::namespaced(self.client.clone(), subject.namespace());
+        let object = self.object(subject, event, Timestamp::now());
         let name = object.metadata.name.clone().unwrap_or_default();
         let seen = self.recall(&name);
         if seen.is_some_and(|seen| event.repeat == Repeat::Never || self.too_soon(event, seen)) {
             return;
         }
-        match tokio::time::timeout(DEADLINE, self.write(&name, &object, event.repeat, seen)).await {
+        match tokio::time::timeout(DEADLINE, self.write(&api, &name, &object, event.repeat, seen)).await {
             // Good news is seldom repeated, and one entry for every Node would be many.
             Ok(Ok(_)) if event.kind == EventKind::Normal => {}
             Ok(Ok(count)) => self.remember(name, count),
             Ok(Err(error)) => {
-                tracing::warn!(node = node.name(), reason = event.reason, %error, "an Event was not written");
+                tracing::warn!(about = subject.name(), reason = event.reason, %error, "an Event was not written");
             }
             Err(_) => {
-                tracing::warn!(node = node.name(), reason = event.reason, "an Event was not written in time");
+                tracing::warn!(
+                    about = subject.name(),
+                    reason = event.reason,
+                    "an Event was not written in time"
+                );
             }
         }
     }
@@ -125,6 +172,7 @@ impl EventRecorder {
     /// Writes and returns the count that now stands.
     async fn write(
         &self,
+        api: &Api<Event>,
         name: &str,
         object: &Event,
         repeat: Repeat,
@@ -132,51 +180,38 @@ impl EventRecorder {
     ) -> Result<i32, kube::Error> {
         if let Some(seen) = seen {
             let count = seen.count.saturating_add(1);
-            match self.bump(name, object, Some(count)).await {
+            match bump(api, name, object, Some(count)).await {
                 // An hour is all that Events live by default.
                 Err(kube::Error::Api(status)) if status.is_not_found() => {}
                 outcome => return outcome.map(|_| count),
             }
         }
-        match self.api.create(&PostParams::default(), object).await {
+        match api.create(&PostParams::default(), object).await {
             Ok(_) => Ok(1),
             Err(kube::Error::Api(status)) if status.is_already_exists() || status.is_conflict() => {
                 if repeat == Repeat::Never {
                     return Ok(1);
                 }
                 // Written before we were started. Its count cannot be read, but a patch returns it.
-                let existing = self.bump(name, object, None).await?;
+                let existing = bump(api, name, object, None).await?;
                 let count = existing.count.unwrap_or(1).saturating_add(1);
-                self.bump(name, object, Some(count)).await?;
+                bump(api, name, object, Some(count)).await?;
                 Ok(count)
             }
             Err(error) => Err(error),
         }
     }
 
-    async fn bump(&self, name: &str, object: &Event, count: Option<i32>) -> Result<Event, kube::Error> {
-        let mut changes = json!({"lastTimestamp": object.last_timestamp});
-        if let Some(count) = count {
-            changes["count"] = count.into();
-        }
-        self.api.patch(name, &PatchParams::default(), &Patch::Merge(changes)).await
-    }
-
-    fn object(&self, node: &Node, event: &NodeEvent, now: Timestamp) -> Event {
+    fn object(&self, subject: &Subject, event: &NodeEvent, now: Timestamp) -> Event {
+        let uid = subject.0.uid.as_deref().unwrap_or_default();
         let message = cut_at_char_boundary(&event.message, LONGEST_MESSAGE);
         Event {
             metadata: ObjectMeta {
-                name: Some(event_name(node.name(), &[node.uid(), event.reason, message])),
-                namespace: Some(NAMESPACE.to_owned()),
+                name: Some(event_name(subject.name(), &[uid, event.reason, message])),
+                namespace: Some(subject.namespace().to_owned()),
                 ..ObjectMeta::default()
             },
-            involved_object: ObjectReference {
-                api_version: Some("v1".to_owned()),
-                kind: Some("Node".to_owned()),
-                name: Some(node.name().to_owned()),
-                uid: Some(node.uid().to_owned()),
-                ..ObjectReference::default()
-            },
+            involved_object: subject.0.clone(),
             type_: Some(
                 match event.kind {
                     EventKind::Normal => "Normal",
@@ -215,10 +250,23 @@ impl EventRecorder {
     }
 }
 
-/// `<node>.<digest>`: the same thing said of the same Node has the same name, in every process.
-fn event_name(node_name: &str, parts: &[&str]) -> String {
+async fn bump(
+    api: &Api<Event>,
+    name: &str,
+    object: &Event,
+    count: Option<i32>,
+) -> Result<Event, kube::Error> {
+    let mut changes = json!({"lastTimestamp": object.last_timestamp});
+    if let Some(count) = count {
+        changes["count"] = count.into();
+    }
+    api.patch(name, &PatchParams::default(), &Patch::Merge(changes)).await
+}
+
+/// `<name>.<digest>`: the same thing said of the same object has the same name, in every process.
+fn event_name(object_name: &str, parts: &[&str]) -> String {
     let digest = fnv1a(parts);
-    let stem = cut_at_char_boundary(node_name, LONGEST_NAME - 17);
+    let stem = cut_at_char_boundary(object_name, LONGEST_NAME - 17);
     // A name's labels may end neither in a dot nor in a hyphen.
     let stem = stem.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
     format!("{stem}.{digest:016x}")

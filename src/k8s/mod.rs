@@ -14,7 +14,7 @@ mod watch;
 
 pub use annotations::OWN_PREFIX;
 pub use delete::delete_unchanged;
-pub use events::{EventKind, EventRecorder, NodeEvent, Repeat, cut_at_char_boundary};
+pub use events::{EventKind, EventRecorder, NodeEvent, Repeat, Subject, cut_at_char_boundary};
 pub use node::{
     BETA_INSTANCE_TYPE, BETA_REGION, BETA_ZONE, INSTANCE_TYPE, Node, NodeCondition, NodeInfo, NodeSpec,
     NodeStatus, PROVIDED_NODE_IP, REGION, TAINT_SHUTDOWN, TAINT_UNINITIALIZED, ZONE,

@@ -76,6 +76,24 @@ pub enum Error {
         /// The user.
         user: String,
     },
+    /// vCenter refused the ticket of a session manager, or refused it before and it is not tried
+    /// again yet.
+    #[error(
+        "vCenter refuses the ticket of the {account}: it has run out, or is another vCenter's. It is tried twice \
+         and then every five minutes, or at once when the credentials change"
+    )]
+    TicketRefused {
+        /// The session manager, as in `session manager sessions.example.com`.
+        account: String,
+    },
+    /// There is no ticket, because the session manager gave none.
+    #[error("{name}: {problem}")]
+    SessionManager {
+        /// As in `session manager sessions.example.com`.
+        name: String,
+        /// What happened and what to do.
+        problem: String,
+    },
     /// There are no credentials (yet).
     #[error("no credentials: {0}")]
     NoCredentials(String),

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use super::Error;
@@ -30,13 +29,17 @@ impl LoginGuard {
     /// Whether a login with these credentials may be tried now.
     pub(super) fn permit(&mut self, credentials: &Arc<Credentials>, now: Instant) -> Result<(), Error> {
         let Some((refused, at)) = &self.last else { return Ok(()) };
-        if !same(refused, credentials) {
+        // By value: what is read again and has not changed is no reason to try again.
+        if refused != credentials {
             // Others than those that were refused: a fresh start.
             *self = Self::default();
             return Ok(());
         }
         if self.refusals >= REFUSALS_BEFORE_HOLD && now.duration_since(*at) < HOLD {
-            return Err(Error::LoginOnHold { user: credentials.user.clone() });
+            return Err(match &**credentials {
+                Credentials::Login { user, .. } => Error::LoginOnHold { user: user.clone() },
+                Credentials::SessionManager { .. } => Error::TicketRefused { account: credentials.account() },
+            });
         }
         Ok(())
     }
@@ -44,20 +47,18 @@ impl LoginGuard {
     /// vCenter refused these credentials.
     pub(super) fn refused(&mut self, credentials: Arc<Credentials>, now: Instant) -> Error {
         self.refusals += 1;
-        let user = credentials.user.clone();
+        let error = match &*credentials {
+            Credentials::Login { user, .. } => Error::InvalidLogin { user: user.clone() },
+            Credentials::SessionManager { .. } => Error::TicketRefused { account: credentials.account() },
+        };
         self.last = Some((credentials, now));
-        Error::InvalidLogin { user }
+        error
     }
 
     /// vCenter accepted the credentials.
     pub(super) fn accepted(&mut self) {
         *self = Self::default();
     }
-}
-
-/// By value: what is read again and has not changed is no reason to try again.
-fn same(a: &Credentials, b: &Credentials) -> bool {
-    a.user == b.user && a.password.expose_secret() == b.password.expose_secret()
 }
 
 #[cfg(test)]
@@ -69,7 +70,7 @@ mod tests {
     }
 
     fn with_password(password: &str) -> Arc<Credentials> {
-        Arc::new(Credentials { user: "u".into(), password: password.to_owned().into() })
+        Arc::new(Credentials::Login { user: "u".into(), password: password.to_owned().into() })
     }
 
     #[test]
@@ -100,6 +101,20 @@ mod tests {
         assert_eq!(guard.permit(&new, now), Ok(()));
         guard.refused(new.clone(), now);
         assert_eq!(guard.permit(&new, now), Ok(()));
+    }
+
+    #[test]
+    fn tickets_that_are_refused_count_too() {
+        let mut guard = LoginGuard::default();
+        let now = Instant::now();
+        let manager =
+            Arc::new(Credentials::SessionManager { url: "https://s/x".to_owned().into(), token: None });
+        let refused = Error::TicketRefused { account: "session manager s".to_owned() };
+        assert_eq!(guard.refused(manager.clone(), now), refused);
+        assert_eq!(guard.permit(&manager, now), Ok(()));
+        guard.refused(manager.clone(), now);
+        assert_eq!(guard.permit(&manager, now), Err(refused));
+        assert_eq!(guard.permit(&credentials(), now), Ok(()), "others are tried at once");
     }
 
     #[test]

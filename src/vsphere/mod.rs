@@ -10,6 +10,7 @@ mod login_guard;
 mod moref;
 mod rest;
 mod session;
+mod session_manager;
 pub mod soap;
 mod tags;
 mod tls;

@@ -15,6 +15,8 @@ use tracing::debug;
 use super::Error;
 use super::session::Session;
 use super::transport::{Answer, HttpMethod, JsonRequest};
+use super::types::CurrentTime;
+use crate::config::Credentials;
 
 /// Deadline of a call; tags of some thousand objects take about a second.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -57,6 +59,8 @@ pub(super) struct Rest {
 struct State {
     id: Option<SecretString>,
     epoch: u64,
+    /// It is the SOAP session, which ends by itself.
+    shared: bool,
     /// The outcome that those who waited for the same login share.
     failed: Option<(Instant, Error)>,
 }
@@ -80,7 +84,9 @@ impl Rest {
 
     /// Ends the session on the server.
     pub(super) async fn close(&self) {
-        let Some(id) = self.login.lock().await.id.take() else { return };
+        let mut state = self.login.lock().await;
+        let Some(id) = state.id.take().filter(|_| !state.shared) else { return };
+        drop(state);
         let path = match self.root() {
             Root::Api => "/api/session",
             Root::Rest => "/rest/com/vmware/cis/session",
@@ -116,9 +122,10 @@ impl Rest {
             return Err(error.clone());
         }
         state.id = None;
-        match self.create_session().await {
-            Ok(id) => {
+        match self.create_session(stale.is_some()).await {
+            Ok((id, shared)) => {
                 state.epoch += 1;
+                state.shared = shared;
                 state.failed = None;
                 state.id = Some(id.clone());
                 Ok((id, state.epoch))
@@ -130,15 +137,26 @@ impl Rest {
         }
     }
 
-    async fn create_session(&self) -> Result<SecretString, Error> {
+    /// The id of a session, and whether it is the SOAP session. `again` if the last one is lost.
+    async fn create_session(&self, again: bool) -> Result<(SecretString, bool), Error> {
         let credentials = self.session.permitted_credentials()?;
+        let (user, password) = match &*credentials {
+            Credentials::Login { user, password } => (user, password),
+            Credentials::SessionManager { .. } => {
+                if again {
+                    // If the SOAP session is lost too, this makes another one.
+                    self.session.call(&CurrentTime::default()).await?;
+                }
+                return Ok((self.session.connect().await?.id(), true));
+            }
+        };
         let create = async |path: &'static str| {
             let request = JsonRequest {
                 name: "session.create",
                 method: HttpMethod::Post,
                 path,
                 session: None,
-                basic: Some((&credentials.user, &credentials.password)),
+                basic: Some((user, password)),
                 body: None,
             };
             self.session.transport().json(request, LOGIN_DEADLINE).await
@@ -165,7 +183,7 @@ impl Rest {
         let value = self.unwrap("session.create", &answer)?;
         self.session.login_accepted();
         match value {
-            Value::String(id) if !id.is_empty() => Ok(id.into()),
+            Value::String(id) if !id.is_empty() => Ok((id.into(), false)),
             _ => Err(Error::Unreadable {
                 method: "session.create",
                 problem: "expected the session's id".to_owned(),

@@ -23,9 +23,10 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::login_guard::LoginGuard;
+use super::session_manager::ticket;
 use super::soap::{FaultKind, Request, decode_response, encode_request, is_legal};
 use super::transport::{Answer, Endpoint, Patience, Transport};
-use super::types::{Login, Logout, RetrieveServiceContent, ServiceContent};
+use super::types::{CloneSession, Login, Logout, RetrieveServiceContent, ServiceContent, UserSession};
 use super::{Error, version};
 
 use crate::config::{Credentials, Tls, Vcenter};
@@ -212,31 +213,47 @@ impl Session {
             )));
         }
         let soap_action = format!("urn:vim25/{}", self.api_version(&content).await?);
-        let request = Login {
-            session_manager: &content.session_manager,
-            user: &credentials.user,
-            password: &credentials.password,
+        let session_manager = &content.session_manager;
+        let outcome = match &*credentials {
+            Credentials::Login { user, password } => {
+                self.enter(&soap_action, &Login { session_manager, user, password }).await
+            }
+            Credentials::SessionManager { url, token } => {
+                let tls = self.shared.transport.tls();
+                let ticket = ticket(&credentials.account(), url, token.as_ref(), &tls).await?;
+                self.enter(&soap_action, &CloneSession { session_manager, ticket: &ticket }).await
+            }
         };
-        // Never with an old cookie: one that is still valid would make this an InvalidLogin.
-        let answer = self.post::<Login<'_>>(&soap_action, None, &request, LOGIN_DEADLINE.into()).await?;
-        let cookie = answer.cookie.as_deref();
-        match interpret::<Login<'_>>(&answer) {
-            Ok(user) => {
-                let cookie = cookie
-                    .ok_or_else(|| Error::Unreachable("the login gave no session cookie".to_owned()))?;
+        match outcome {
+            Ok((user, cookie)) => {
                 self.login_accepted();
                 let epoch = self.shared.epochs.fetch_add(1, Ordering::Relaxed) + 1;
                 info!(
                     vcenter = %self.endpoint(), user = user.user_name, server = content.about.full_name,
                     api = &soap_action["urn:vim25/".len()..], epoch, "logged in"
                 );
-                Ok(LoggedIn { epoch, cookie: cookie.into(), soap_action, content })
+                Ok(LoggedIn { epoch, cookie, soap_action, content })
             }
             Err(error) if error.fault_kind() == Some(FaultKind::InvalidLogin) => {
                 Err(self.login_refused(credentials))
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Begins a session: who it is, and the cookie that carries it.
+    async fn enter<R: Request<Response = UserSession>>(
+        &self,
+        soap_action: &str,
+        request: &R,
+    ) -> Result<(UserSession, SecretString), Error> {
+        // Never with an old cookie: one that is still valid would make this an InvalidLogin.
+        let answer = self.post::<R>(soap_action, None, request, LOGIN_DEADLINE.into()).await?;
+        let user = interpret::<R>(&answer)?;
+        let cookie = answer.cookie.map(SecretString::from);
+        let cookie =
+            cookie.ok_or_else(|| Error::Unreachable("the login gave no session cookie".to_owned()))?;
+        Ok((user, cookie))
     }
 
     /// The credentials, if a login with them may be tried now.
@@ -345,6 +362,13 @@ impl Connection {
         self.login.epoch
     }
 
+    /// The id of the session, which the REST service takes as well when the session is shared.
+    pub(super) fn id(&self) -> SecretString {
+        let cookie = self.login.cookie.expose_secret();
+        let value = cookie.split_once('=').map_or(cookie, |(_, value)| value);
+        SecretString::from(value.trim_matches('"').to_owned())
+    }
+
     /// The session this is a login of.
     pub fn session(&self) -> &Session {
         &self.session
@@ -397,9 +421,8 @@ impl Connection {
 
 /// Refuses what would count as a failed login, or cannot be sent at all.
 fn check(credentials: &Credentials) -> Result<(), Error> {
-    for (what, text) in
-        [("user name", credentials.user.as_str()), ("password", credentials.password.expose_secret())]
-    {
+    let Credentials::Login { user, password } = credentials else { return Ok(()) };
+    for (what, text) in [("user name", user.as_str()), ("password", password.expose_secret())] {
         if text.is_empty() {
             return Err(Error::NoCredentials(format!("the {what} is empty")));
         }

@@ -43,15 +43,36 @@ pub(super) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
+/// The TLS configuration for a service beside a vCenter: the system's CAs and those of the vCenter
+/// count, but neither its thumbprint nor that it need not be checked.
+pub(super) fn client_config_beside(vcenter: &Tls) -> Result<ClientConfig, Error> {
+    let mut roots = RootCertStore::empty();
+    add_system(&mut roots);
+    add_files(vcenter, &mut roots)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| Error::Tls(e.to_string()))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
 fn roots(tls: &Tls) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
     if tls.ca_files.is_empty() {
-        // What cannot be read among the system's certificates is not ours to judge.
-        for certificate in rustls_native_certs::load_native_certs().certs {
-            let _ = roots.add(certificate);
-        }
-        return Ok(roots);
+        add_system(&mut roots);
     }
+    add_files(tls, &mut roots)?;
+    Ok(roots)
+}
+
+fn add_system(roots: &mut RootCertStore) {
+    // What cannot be read among the system's certificates is not ours to judge.
+    for certificate in rustls_native_certs::load_native_certs().certs {
+        let _ = roots.add(certificate);
+    }
+}
+
+fn add_files(tls: &Tls, roots: &mut RootCertStore) -> Result<(), Error> {
     for path in &tls.ca_files {
         let bad = |what: String| Error::Tls(format!("caFile {}: {what}", path.display()));
         let certificates: Vec<CertificateDer<'_>> = CertificateDer::pem_file_iter(path)
@@ -64,7 +85,7 @@ fn roots(tls: &Tls) -> Result<RootCertStore, Error> {
             roots.add(certificate).map_err(|e| bad(format!("not usable as a CA: {e}")))?;
         }
     }
-    Ok(roots)
+    Ok(())
 }
 
 /// Chain and name first; only when they fail, the digest of the leaf. No match fails closed.

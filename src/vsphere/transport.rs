@@ -12,13 +12,16 @@ use super::{Error, tls};
 use crate::config::{Tls, Vcenter};
 
 /// A vCenter on the same continent accepts a connection in well under a second.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// vCenter closes idle connections after a minute or two; ours go first.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// Bytes of one answer at most: a page of 500 VMs takes about 1 MB.
 const MAX_ANSWER: usize = 64 << 20;
+
+/// Names the client in vCenter's session list and audit log.
+pub(super) const USER_AGENT: &str = concat!("vsphere-cloud/", env!("CARGO_PKG_VERSION"));
 
 /// The cookie that carries the session.
 const SESSION_COOKIE: &str = "vmware_soap_session";
@@ -101,20 +104,32 @@ pub(super) struct Answer {
 pub(super) struct Transport {
     /// Replaced as a whole when other certificates are to be trusted.
     client: RwLock<reqwest::Client>,
+    /// What the client trusts.
+    tls: RwLock<Tls>,
     endpoint: Endpoint,
 }
 
 impl Transport {
     /// Reads the CA files and builds the pool; connects to nothing yet.
     pub(super) fn new(vcenter: &Vcenter) -> Result<Self, Error> {
-        Ok(Self { client: RwLock::new(pool(&vcenter.tls)?), endpoint: Endpoint::new(vcenter) })
+        Ok(Self {
+            client: RwLock::new(pool(&vcenter.tls)?),
+            tls: RwLock::new(vcenter.tls.clone()),
+            endpoint: Endpoint::new(vcenter),
+        })
     }
 
     /// Trusts these certificates from now on; reads the CA files. Exchanges that are under way go on.
     pub(super) fn retrust(&self, tls: &Tls) -> Result<(), Error> {
         let client = pool(tls)?;
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
+        tls.clone_into(&mut self.tls.write().unwrap_or_else(PoisonError::into_inner));
         Ok(())
+    }
+
+    /// What is trusted now.
+    pub(super) fn tls(&self) -> Tls {
+        self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn client(&self) -> reqwest::Client {
@@ -241,8 +256,7 @@ fn pool(tls: &Tls) -> Result<reqwest::Client, Error> {
         .http1_only()
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
-        // Names the client in vCenter's session list and audit log.
-        .user_agent(concat!("vsphere-cloud/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|e| Error::Tls(innermost(&e)))
@@ -259,7 +273,7 @@ fn causes<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn std::e
 }
 
 /// The text of the first cause; the ones around it only repeat the URL.
-fn innermost(error: &reqwest::Error) -> String {
+pub(super) fn innermost(error: &reqwest::Error) -> String {
     causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
 

@@ -11,7 +11,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("provider", &["config", "vsphere", "cloud"]),
     ("k8s", &[]),
     ("controllers", &["cloud", "k8s"]),
-    ("cli", &["config", "vsphere", "cloud", "provider", "k8s", "controllers"]),
+    ("fleet", &["config", "vsphere", "provider", "k8s"]),
+    ("cli", &["config", "fleet", "vsphere", "cloud", "provider", "k8s", "controllers"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -5,8 +5,11 @@
 
 mod architecture;
 mod client;
+
+mod config_command;
 mod deployment;
 mod lifecycle;
+mod live;
 mod nodes;
 mod support;
 mod zones;

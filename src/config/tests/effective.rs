@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use secrecy::ExposeSecret;
 
-use super::super::{Config, CredentialSource, IpFamily, Loaded, Options, Thumbprint, Vcenter, load};
+use super::super::{Config, CredentialSource, IpFamily, Loaded, Options, Thumbprint, Vcenter};
+use super::load;
 
 fn loaded(text: &str) -> Loaded {
     load(text, "vsphere.conf", Options::default()).unwrap_or_else(|error| panic!("{error}\n{text}"))
@@ -25,17 +26,6 @@ fn only(text: &str) -> Vcenter {
     let mut vcenters = vcenters(text);
     assert_eq!(vcenters.len(), 1);
     vcenters.remove(0)
-}
-
-/// Everything, passwords too: `Debug` alone would take all passwords for equal.
-pub(super) fn everything(config: &Config) -> String {
-    let mut text = format!("{config:#?}");
-    for vcenter in &config.vcenters {
-        if let CredentialSource::Inline { password, .. } = &vcenter.credentials {
-            write!(text, "\n{}: {}", vcenter.id, password.expose_secret()).unwrap();
-        }
-    }
-    text
 }
 
 fn inline(vcenter: &Vcenter) -> (&str, &str) {
@@ -189,16 +179,6 @@ fn empty_values_are_no_values() {
         "[Global]\nuser = u\npassword = p\nport = \"0\"\nca-file =\ndatacenters = \" , \"\nthumbprint = \"\"\n[VirtualCenter \"vc\"]\nuser = \"\"\n",
     );
     assert_eq!(inline(&ini), ("u", "p"));
-}
-
-#[test]
-fn other_parts_of_the_file_are_left_alone() {
-    config(
-        "global: {user: u, password: p, server: vc}\nnsxt: {host: h, foo: bar}\nloadBalancer: {tags: {a: b}}\nloadBalancerClass: {x: {}}\nroute: [1]\n",
-    );
-    config(
-        "[Global]\nuser = u\npassword = p\nserver = vc\n[NSXT]\nfoo\n[LoadBalancer]\ntags = \"{\\\"a\\\": \\\"b\\\"}\"\n[LoadBalancerClass \"x\"]\n[Route]\nrouter-path = /x\n",
-    );
 }
 
 #[test]

@@ -1,25 +1,6 @@
-//! Reading files, and the sample files of the repository.
+//! Reading files.
 
 use super::super::{ConfigError, Options, load_file};
-use super::effective::everything;
-
-#[test]
-fn samples_are_read_without_warnings_and_say_the_same() {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/config/");
-    let strict = Options { strict: true };
-    let [yaml, ini] = [
-        ("vsphere.conf.yaml", include_str!("../../../config/vsphere.conf.yaml")),
-        ("vsphere.conf.ini", include_str!("../../../config/vsphere.conf.ini")),
-    ]
-    .map(|(name, text)| {
-        let loaded = super::super::load(text, name, strict).unwrap_or_else(|error| panic!("{error}"));
-        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
-        assert!(load_file(format!("{root}{name}"), strict).is_ok());
-        loaded.config
-    });
-    assert_eq!(everything(&yaml), everything(&ini));
-    assert_eq!(yaml.vcenters.len(), 2);
-}
 
 #[test]
 fn unreadable_files() {

@@ -69,7 +69,7 @@ fn outcomes_of_the_go_package() {
     for case in cases {
         let name = case.name;
         match (gcfg::parse(&case.text), case.error) {
-            (Ok(sections), error) => match store(&sections) {
+            (Ok(read), error) => match store(&read.sections) {
                 Ok(stored) => {
                     assert!(!error, "{name}: accepted");
                     assert_eq!(stored, case.values, "{name}");

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::super::{Options, load};
+use super::super::Options;
+use super::load;
 
 /// Everything that is said about a text, a line each; warnings are marked.
 fn told(text: &str) -> String {

@@ -16,7 +16,9 @@ pub use property::{
     WaitForUpdatesEx,
 };
 pub use search::{FindAllByDnsName, FindAllByIp, FindAllByUuid};
-pub use service::{About, Login, Logout, RetrieveServiceContent, ServiceContent, UserSession};
+pub use service::{
+    About, CloneSession, CurrentTime, Login, Logout, RetrieveServiceContent, ServiceContent, UserSession,
+};
 pub use view::{CreateContainerView, CreateListView, DestroyView, ModifyListView};
 
 #[cfg(test)]

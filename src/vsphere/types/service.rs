@@ -158,6 +158,59 @@ impl Request for Login<'_> {
     }
 }
 
+/// `SessionManager.CloneSession`: a session that shares another one, by the ticket that the other
+/// one asked for.
+#[derive(Debug)]
+pub struct CloneSession<'a> {
+    /// `SessionManager`
+    pub session_manager: &'a MoRef,
+    /// `cloneTicket`: good once.
+    pub ticket: &'a SecretString,
+}
+
+impl Request for CloneSession<'_> {
+    const METHOD: &'static str = "CloneSession";
+    // The ticket is used up.
+    const IDEMPOTENT: bool = false;
+    type Response = UserSession;
+
+    fn this(&self) -> &MoRef {
+        self.session_manager
+    }
+    fn write(&self, w: &mut Writer) {
+        w.text("cloneTicket", self.ticket.expose_secret());
+    }
+    fn read(reader: &mut Reader<'_>) -> Result<UserSession, DecodeError> {
+        reader.returnval()
+    }
+}
+
+/// `ServiceInstance.CurrentTime`: the cheapest call that needs a session. The time is not read.
+#[derive(Debug)]
+pub struct CurrentTime {
+    this: MoRef,
+}
+
+impl Default for CurrentTime {
+    fn default() -> Self {
+        Self { this: MoRef::new("ServiceInstance", "ServiceInstance") }
+    }
+}
+
+impl Request for CurrentTime {
+    const METHOD: &'static str = "CurrentTime";
+    const IDEMPOTENT: bool = true;
+    type Response = ();
+
+    fn this(&self) -> &MoRef {
+        &self.this
+    }
+    fn write(&self, _: &mut Writer) {}
+    fn read(_: &mut Reader<'_>) -> Result<(), DecodeError> {
+        Ok(())
+    }
+}
+
 /// `SessionManager.Logout`
 #[derive(Debug)]
 pub struct Logout<'a> {

@@ -39,7 +39,7 @@ pub(super) fn vcenter(vcsim: &Vcsim) -> Vcenter {
 
 #[expect(clippy::unnecessary_wraps, reason = "it is what a feed has")]
 pub(super) fn credentials(user: &str, password: &str) -> Offer {
-    Ok(Arc::new(Credentials { user: user.to_owned(), password: SecretString::from(password) }))
+    Ok(Arc::new(Credentials::Login { user: user.to_owned(), password: SecretString::from(password) }))
 }
 
 pub(super) fn change(sender: &watch::Sender<Offer>, offer: Offer) {

@@ -109,7 +109,11 @@ impl Drop for Front {
 
 impl Front {
     /// Passes on to the simulator what is not intercepted.
-    pub(super) async fn of(vcsim: &Vcsim, identity: &Identity, intercept: Intercept) -> Self {
+    pub(super) async fn of(
+        vcsim: &Vcsim,
+        identity: &Identity,
+        intercept: impl Fn(&Seen) -> Option<(u16, String)> + Send + Sync + 'static,
+    ) -> Self {
         Self::start(Some(vcsim.url().to_owned()), identity, rustls::DEFAULT_VERSIONS, intercept).await
     }
 
@@ -117,7 +121,7 @@ impl Front {
         behind: Option<String>,
         identity: &Identity,
         versions: &[&'static SupportedProtocolVersion],
-        intercept: Intercept,
+        intercept: impl Fn(&Seen) -> Option<(u16, String)> + Send + Sync + 'static,
     ) -> Self {
         xtask::init();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(identity.key.serialize_der()));
@@ -130,12 +134,14 @@ impl Front {
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let log = seen.clone();
+        let intercept = Arc::new(intercept);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, log, behind) = (acceptor.clone(), log.clone(), behind.clone());
+                let intercept = intercept.clone();
                 tokio::spawn(async move {
                     if let Ok(stream) = acceptor.accept(stream).await {
-                        serve(stream, &log, behind.as_deref(), intercept).await;
+                        serve(stream, &log, behind.as_deref(), &*intercept).await;
                     }
                 });
             }
@@ -152,7 +158,7 @@ async fn serve(
     stream: tokio_rustls::server::TlsStream<tokio::net::TcpStream>,
     log: &Mutex<Vec<Seen>>,
     behind: Option<&str>,
-    intercept: Intercept,
+    intercept: &(impl Fn(&Seen) -> Option<(u16, String)> + Sync),
 ) {
     let mut stream = BufReader::new(stream);
     let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();

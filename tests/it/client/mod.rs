@@ -15,5 +15,6 @@ mod proxy;
 mod recovery;
 mod scale;
 mod session;
+mod sharing;
 mod tls;
 mod wire;

@@ -29,7 +29,8 @@ fn the_program_runs_in_it_as_nobody_in_particular_under_both_names() {
     // Upstream's name takes upstream's arguments: this one is read, and its file is missing.
     let args = ["--cloud-provider=vsphere", "--v=2", "--cloud-config=/etc/cloud/vsphere.conf"];
     let output = in_image("/bin/vsphere-cloud-controller-manager", &args);
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    let errors =
+        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert!(errors.contains("/etc/cloud/vsphere.conf: there is no such file"), "{errors}");
 }
@@ -42,7 +43,8 @@ fn it_has_what_is_needed_and_nothing_else() {
         let library = file.starts_with("runtime/lib") && file.contains(".so");
         let certificates = "runtime/etc/ssl/certs/ca-certificates.crt";
         let settings = ["runtime/etc/passwd", "runtime/etc/group", "runtime/etc/nsswitch.conf"];
-        let programs = ["program/usr/local/bin/vsphere-cloud", "program/bin/vsphere-cloud-controller-manager"];
+        let programs =
+            ["program/usr/local/bin/vsphere-cloud", "program/bin/vsphere-cloud-controller-manager"];
         library || file == certificates || settings.contains(&file) || programs.contains(&file)
     };
     for file in &files {
@@ -75,7 +77,10 @@ fn the_dockerfile_builds_it_from_this_and_names_no_registry() {
     assert!(text.contains("scripts/image-root target/release/vsphere-cloud /out"));
     assert!(text.contains("\nUSER 65532:65532\n"));
     assert!(text.contains("\nENTRYPOINT [\"/bin/vsphere-cloud-controller-manager\"]\n"));
-    let images = text.lines().filter_map(|line| line.strip_prefix("FROM ")).map(|rest| rest.split(' ').next().unwrap());
+    let images = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("FROM "))
+        .map(|rest| rest.split(' ').next().unwrap());
     for name in images {
         let host = name.split_once('/').map_or("", |(first, _)| first);
         assert!(!host.contains(['.', ':']), "{name} names a registry");

@@ -30,7 +30,8 @@ async fn the_api_server_takes_every_object_without_an_unknown_field() {
 #[test]
 fn the_directory_itself_is_its_base() {
     assert_eq!(Objects::rendered("").names(), Objects::rendered("base").names());
-    let secrets: usize = ALL.map(|directory| Objects::rendered(directory).of_kind("Secret").count()).iter().sum();
+    let secrets: usize =
+        ALL.map(|directory| Objects::rendered(directory).of_kind("Secret").count()).iter().sum();
     assert_eq!(secrets, 0, "applying it would overwrite credentials");
 }
 
@@ -41,7 +42,8 @@ fn two_replicas_never_share_a_node_and_an_update_needs_no_third_one() {
     assert_eq!(spec["replicas"], 2);
     assert_eq!(spec["strategy"]["rollingUpdate"], json!({"maxSurge": 0, "maxUnavailable": 1}));
     let pod = &spec["template"];
-    let apart = &pod["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0];
+    let apart =
+        &pod["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0];
     assert_eq!(apart["topologyKey"], "kubernetes.io/hostname");
     assert_eq!(apart["labelSelector"]["matchLabels"], spec["selector"]["matchLabels"]);
     assert_eq!(pod["metadata"]["labels"], spec["selector"]["matchLabels"]);
@@ -153,7 +155,8 @@ fn the_configuration_of_the_manifest_is_one() {
     let text = objects.only("ConfigMap")["data"]["vsphere.conf"].as_str().unwrap();
     let run = RunDir::new().unwrap();
     let path = run.write("vsphere.conf", text).unwrap();
-    let loaded = vsphere_cloud::config::load_file(&path, vsphere_cloud::config::Options { strict: true }).unwrap();
+    let loaded =
+        vsphere_cloud::config::load_file(&path, vsphere_cloud::config::Options { strict: true }).unwrap();
     let [vcenter] = loaded.config.vcenters.as_slice() else { panic!("{:?}", loaded.config) };
     let secret = objects_secret_name(&vcenter.credentials);
     assert_eq!(secret, "kube-system/vsphere-cloud-secret");

@@ -106,7 +106,9 @@ pub(super) fn may_chroot() -> bool {
     static SAY: Once = Once::new();
     let root = rustix_is_root();
     if !root {
-        SAY.call_once(|| eprintln!("NOT TESTED: the file system of the image (chroot), because this is not root"));
+        SAY.call_once(|| {
+            eprintln!("NOT TESTED: the file system of the image (chroot), because this is not root")
+        });
     }
     root
 }

@@ -14,9 +14,12 @@ use crate::support::{Cluster, LATER, Request, SOON, names, specs};
 const ACCOUNT: &str = "vsphere-cloud-controller";
 
 /// Rights that this test does not see used: resource, verb, and when they are.
-const RARE: &[(&str, &str, &str)] = &[
-    ("events", "patch", "the same Event again, no sooner than five minutes after the first"),
-];
+const RARE: &[(&str, &str, &str)] =
+    &[("events", "patch", "the same Event again, no sooner than five minutes after the first")];
+
+/// Somebody without any right.
+const STRANGER: &str =
+    "{apiVersion: v1, kind: ServiceAccount, metadata: {name: stranger, namespace: kube-system}}";
 
 /// A right that a role gives.
 #[derive(Debug)]
@@ -105,7 +108,7 @@ async fn the_account_of_the_manifests_may_do_all_that_is_needed_and_nothing_else
     let vms = vcsim.create_vms("right-", 4).await.unwrap();
     cluster.register(&specs(&vms[..3])).await;
     leader.wait_for_log("refused", SOON).await.unwrap();
-    secret.set_credentials_again(&vcsim);
+    secret.set_credentials("127.0.0.1", &vcsim, vcsim.password());
     secret.apply(&cluster).await;
     cluster.initialised(&names(&vms[..3]), SOON).await;
 
@@ -118,7 +121,8 @@ async fn the_account_of_the_manifests_may_do_all_that_is_needed_and_nothing_else
         .await
         .unwrap();
     }
-    let stranger = cluster.token_of("default-of-tests").await;
+    Objects::parse(STRANGER).apply(&cluster).await;
+    let stranger = cluster.token_of("stranger").await;
     assert_eq!(ask(https, "/metrics", Some(&stranger)).await.unwrap(), 403);
 
     vcsim.delete_vm("right-0").await.unwrap();

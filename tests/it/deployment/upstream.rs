@@ -84,7 +84,9 @@ async fn upstreams_manifest_starts_us_and_nodes_are_initialised() {
         .into_iter()
         .filter(|request| request.code == 403)
         .filter(|refused| {
-            !MISSING.iter().any(|(verb, resource, _)| (*verb, *resource) == (&refused.verb, &refused.resource))
+            !MISSING
+                .iter()
+                .any(|(verb, resource, _)| (*verb, *resource) == (&refused.verb, &refused.resource))
         })
         .collect();
     assert!(refused.is_empty(), "{refused:#?}");

@@ -131,6 +131,17 @@ impl Cluster {
         self.nodes().get(name).await.unwrap()
     }
 
+    /// Everything about all nodes but their annotations, and what counts changes.
+    pub(crate) async fn nodes_but_annotations(&self) -> Vec<Node> {
+        let mut nodes = self.nodes().list(&ListParams::default()).await.unwrap().items;
+        for node in &mut nodes {
+            node.metadata.annotations = None;
+            node.metadata.managed_fields = None;
+            node.metadata.resource_version = None;
+        }
+        nodes
+    }
+
     /// Waits until these nodes are initialised, and returns them in this order.
     pub(crate) async fn initialised(&self, names: &[&str], deadline: Duration) -> Vec<Node> {
         let ready = eventually("the nodes are initialised", deadline, async || {

@@ -183,6 +183,9 @@ func (f *Front) simulate(ctx context.Context, out *answer, r *http.Request, c ca
 	if ctx.Err() != nil && r.Context().Err() != nil {
 		return // gone before its turn
 	}
+	if c.kind == "rest" {
+		f.sim.sessions.share(r)
+	}
 	switch path := r.URL.Path; {
 	case path == "/sdk/vimServiceVersions.xml" && r.Method == http.MethodGet:
 		serviceVersions(out, f.sim.cfg.APIVersion)
@@ -198,7 +201,7 @@ func (f *Front) simulate(ctx context.Context, out *answer, r *http.Request, c ca
 // note keeps the books that need the answer: failed logins and REST sessions.
 func (f *Front) note(c call, r *http.Request, out *answer) {
 	switch {
-	case c.key == "Login" && out.status == http.StatusInternalServerError && bytes.Contains(out.body.Bytes(), []byte("InvalidLogin")),
+	case (c.key == "Login" || c.key == "CloneSession") && out.status == http.StatusInternalServerError && bytes.Contains(out.body.Bytes(), []byte("InvalidLogin")),
 		out.status == http.StatusUnauthorized && c.query == "" &&
 			(c.key == "POST /rest/com/vmware/cis/session" || c.key == "POST /api/session"):
 		f.sim.counts.FailedLogin()

@@ -33,11 +33,13 @@ type Sessions struct {
 	mu    sync.Mutex
 	polls map[*poll]struct{}
 	rest  map[string]*SessionInfo
+	// shared are the SOAP sessions that the REST services were asked with.
+	shared map[string]bool
 }
 
 func newSessions(s *Sim) *Sessions {
 	handler, _ := s.svc.ServeMux.Handler(&http.Request{URL: &url.URL{Path: "/rest/com/vmware/cis/session"}})
-	return &Sessions{sim: s, vapi: handler, polls: make(map[*poll]struct{}), rest: make(map[string]*SessionInfo)}
+	return &Sessions{sim: s, vapi: handler, polls: make(map[*poll]struct{}), rest: make(map[string]*SessionInfo), shared: make(map[string]bool)}
 }
 
 func (s *Sessions) pollStarts(p *poll) {
@@ -98,6 +100,33 @@ func (s *Sessions) noteREST(c call, r *http.Request, out *answer) {
 	i.Calls++
 }
 
+// share has the REST services take the id of a SOAP session for as long as it
+// lives, as vCenter does.
+func (s *Sessions) share(r *http.Request) {
+	id := r.Header.Get(restSessionHeader)
+	if id == "" {
+		return
+	}
+	user := ""
+	for _, u := range s.soap() {
+		if u.Key == id {
+			user = u.UserName
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.restTable(func(m map[string]*rest.Session) {
+		if user == "" && s.shared[id] {
+			delete(m, id)
+			delete(s.shared, id)
+		} else if user != "" && m[id] == nil {
+			now := time.Now()
+			m[id] = &rest.Session{User: user, Created: now, LastAccessed: now}
+			s.shared[id] = true
+		}
+	})
+}
+
 // List is all sessions of clients.
 func (s *Sessions) List() []SessionInfo {
 	out := []SessionInfo{}
@@ -108,7 +137,7 @@ func (s *Sessions) List() []SessionInfo {
 	defer s.mu.Unlock()
 	s.restTable(func(m map[string]*rest.Session) {
 		for id, e := range m {
-			if id == s.sim.tags.key {
+			if id == s.sim.tags.key || s.shared[id] {
 				continue
 			}
 			i := SessionInfo{Key: id, User: e.User, Kind: "rest"}

@@ -29,6 +29,8 @@ fn service() {
     insta::assert_snapshot!(lines(&[
         bytes(&RetrieveServiceContent::default()),
         bytes(&Login { session_manager, user: "administrator@vsphere.local", password }),
+        bytes(&CloneSession { session_manager, ticket: &SecretString::from("cst-VCT-52f8<d061>") }),
+        bytes(&CurrentTime::default()),
         bytes(&Logout { session_manager }),
     ]));
 }

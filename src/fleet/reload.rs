@@ -1,0 +1,120 @@
+//! Follows the files of the configuration: parsed, checked, tried, and only then used.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::files::{Look, Reading, Source};
+use super::{Fleet, Notice, Notices, Unusable};
+use crate::vsphere::Error;
+
+/// A vCenter that did not answer may do so soon.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// A refused login counts towards the account's lock.
+const RETRY_LOGIN: Duration = Duration::from_mins(5);
+
+/// Follows the files for ever; `reading` is what the fleet was started with.
+///
+/// Files are compared by content every `period`: a mounted Secret or ConfigMap is replaced by
+/// swapping a symlink, which file notifications do not follow. What changes from one look to the
+/// next is half written: only what two looks agree on counts.
+pub async fn follow(
+    fleet: Arc<Fleet>,
+    source: Arc<Source>,
+    reading: Reading,
+    period: Duration,
+    notices: Notices,
+) -> Infallible {
+    let last = reading.look.clone();
+    let mut follower = Follower { fleet, source, applied: reading, last, refused: None, notices };
+    loop {
+        tokio::time::sleep(period).await;
+        follower.step().await;
+    }
+}
+
+struct Follower {
+    fleet: Arc<Fleet>,
+    source: Arc<Source>,
+    /// What is in use.
+    applied: Reading,
+    /// The files at the last look.
+    last: Look,
+    refused: Option<Refused>,
+    notices: Notices,
+}
+
+/// Files that are not used.
+struct Refused {
+    look: Look,
+    why: String,
+    /// When they are tried again; never, if only a change of the files can help.
+    retry_at: Option<Instant>,
+}
+
+impl Follower {
+    async fn step(&mut self) {
+        let now = self.source.look(&self.applied.config);
+        if now == self.applied.look {
+            if self.refused.take().is_some() {
+                info!("the configuration is again the one that is in use");
+                self.tell(Notice::ConfigurationChanged);
+            }
+            self.last = now;
+            return;
+        }
+        if now != self.last {
+            self.last = now;
+            return;
+        }
+        let due = |refused: &Refused| refused.retry_at.is_some_and(|at| at <= Instant::now());
+        if self.refused.as_ref().is_some_and(|refused| refused.look == now && !due(refused)) {
+            return;
+        }
+        self.take(now).await;
+    }
+
+    async fn take(&mut self, now: Look) {
+        let reading = match self.source.read() {
+            Ok(reading) => reading,
+            Err(why) => return self.refuse(now, why, None),
+        };
+        match self.fleet.adopt(&reading).await {
+            Ok(()) => {
+                info!(vcenters = reading.config.vcenters.len(), "the changed configuration is in use");
+                self.refused = None;
+                self.last = reading.look.clone();
+                self.applied = reading;
+                self.tell(Notice::ConfigurationChanged);
+            }
+            Err(unusable) => {
+                let pause = pause(&unusable);
+                self.refuse(now, unusable.to_string(), Some(Instant::now() + pause));
+            }
+        }
+    }
+
+    fn refuse(&mut self, look: Look, why: String, retry_at: Option<Instant>) {
+        if self.refused.as_ref().is_none_or(|before| before.why != why) {
+            warn!(%why, "the changed configuration is refused; the last good one stays in use");
+            self.tell(Notice::ConfigurationRefused(why.clone()));
+        }
+        self.refused = Some(Refused { look, why, retry_at });
+    }
+
+    fn tell(&self, notice: Notice) {
+        // Nobody need listen.
+        let _ = self.notices.send(notice);
+    }
+}
+
+fn pause(unusable: &Unusable) -> Duration {
+    match unusable.error {
+        Error::InvalidLogin { .. } | Error::LoginOnHold { .. } => RETRY_LOGIN,
+        _ => RETRY,
+    }
+}
