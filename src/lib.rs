@@ -5,11 +5,14 @@
 //! | module | what lives there | knows |
 //! |---|---|---|
 //! | [`config`] | `vsphere.conf` in both dialects, credentials, validation | nothing else of this crate |
-//! | [`vsphere`] | the vCenter client: SOAP codec, transport, session, inventory | `config` |
+//! | [`metrics`] | what is measured, for Prometheus | nothing else of this crate |
+//! | [`vsphere`] | the vCenter client: SOAP codec, transport, session, inventory | `config`, `metrics` |
 //! | [`cloud`] | the interfaces between the two halves, and their plain types; no I/O | nothing |
 //! | [`provider`] | the interfaces implemented on vSphere | `config`, `vsphere`, `cloud` |
-//! | [`k8s`] | slim Kubernetes types, patches, events | nothing else of this crate |
-//! | [`controllers`] | what the manager does: pure `decide`, I/O at the rim | `cloud`, `k8s` |
+//! | [`k8s`] | slim Kubernetes types, patches, events | `metrics` |
+//! | [`controllers`] | what the manager does: pure `decide`, I/O at the rim | `cloud`, `k8s`, `metrics` |
+//! | [`fleet`] | the vCenters in use, and how they follow their configuration | `config`, `vsphere`, `provider`, `k8s`, `metrics` |
+//! | [`serve`] | the HTTPS server: health, metrics, who may read what | `metrics` |
 //! | [`cli`] | the command line of each workload, and its wiring | everything |
 //!
 //! Arrows point one way; `tests/it/architecture.rs` fails on one that does not.
@@ -20,5 +23,7 @@ pub mod config;
 pub mod controllers;
 pub mod fleet;
 pub mod k8s;
+pub mod metrics;
 pub mod provider;
+pub mod serve;
 pub mod vsphere;

@@ -5,13 +5,19 @@ use tokio::sync::mpsc;
 
 use crate::fleet::Notice;
 use crate::k8s::{EventRecorder, NodeEvent, Subject};
+use crate::metrics;
 
 /// The `source.component` of these Events, as upstream names the manager.
 const COMPONENT: &str = "cloud-controller-manager";
 
 /// Tells until nobody has anything to tell any more.
-pub(super) async fn tell(client: Client, lease: Subject, mut notices: mpsc::UnboundedReceiver<Notice>) {
-    let recorder = EventRecorder::new(client, COMPONENT);
+pub(super) async fn tell(
+    client: Client,
+    lease: Subject,
+    metrics: metrics::Events,
+    mut notices: mpsc::UnboundedReceiver<Notice>,
+) {
+    let recorder = EventRecorder::new(client, COMPONENT).observed(metrics);
     while let Some(notice) = notices.recv().await {
         recorder.record_about(&lease, &event(notice)).await;
     }

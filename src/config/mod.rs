@@ -42,6 +42,7 @@ pub use model::{
     LoadBalancerClass, LoadBalancerSize, Nodes, Nsxt, NsxtAuth, Reference, Route, SecretRef, Thumbprint, Tls,
     Vcenter,
 };
+pub(crate) use nearest::nearest;
 pub use origin::Origin;
 pub use problem::{ConfigError, Problem, Severity, Warning};
 pub use secret::{Credentials, CredentialsError, Found};

@@ -4,7 +4,7 @@
 ///
 /// Case and the separators `-` and `_` do not count, so a key in the other dialect's spelling is
 /// always found.
-pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Longer than any key: no need to measure what somebody pasted here.
     if word.len() > 64 {
         return None;

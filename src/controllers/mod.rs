@@ -14,30 +14,67 @@ use futures::{FutureExt, future};
 use kube::Client;
 
 use crate::cloud::Instances;
+use crate::metrics::Metrics;
 use feed::NodeFeed;
 
-/// How the controllers of Nodes behave.
-#[derive(Clone, Debug, Default)]
+/// How the controllers of Nodes behave; one that has no options does not run.
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The node controller.
-    pub node: node::Options,
+    pub node: Option<node::Options>,
     /// The node lifecycle controller.
-    pub lifecycle: lifecycle::Options,
+    pub lifecycle: Option<lifecycle::Options>,
 }
 
-/// Runs all controllers of Nodes over one watch, until `shutdown`.
+impl Default for Options {
+    fn default() -> Self {
+        Self { node: Some(node::Options::default()), lifecycle: Some(lifecycle::Options::default()) }
+    }
+}
+
+impl Options {
+    /// Whether none of them runs.
+    pub fn is_idle(&self) -> bool {
+        self.node.is_none() && self.lifecycle.is_none()
+    }
+}
+
+/// Runs the controllers of Nodes over one watch, until `shutdown`.
 pub async fn run<I: Instances>(
     client: Client,
     instances: Arc<I>,
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
+    run_observed(client, instances, options, &Metrics::default(), shutdown).await;
+}
+
+/// The same, with everything that happens counted.
+pub async fn run_observed<I: Instances>(
+    client: Client,
+    instances: Arc<I>,
+    options: Options,
+    metrics: &Metrics,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
     let stop = shutdown.boxed().shared();
-    let keep_label = node::read_labels(&options.node);
+    let keep_label = options.node.as_ref().map(node::read_labels);
+    let keep_label = move |key: &str| keep_label.as_ref().is_some_and(|keep| keep(key));
     let mut feed = NodeFeed::default();
-    let nodes = node::attach(&mut feed, client.clone(), Arc::clone(&instances), options.node, stop.clone());
-    let lifecycle = lifecycle::attach(&mut feed, client.clone(), instances, options.lifecycle, stop);
-    feed.run_while(client, keep_label, future::join(nodes, lifecycle).map(drop)).await;
+    let mut controllers = Vec::new();
+    if let Some(options) = options.node {
+        let instances = Arc::clone(&instances);
+        controllers.push(node::attach(&mut feed, client.clone(), instances, options, metrics, stop.clone()));
+    }
+    if let Some(options) = options.lifecycle {
+        let (client, options) = (client.clone(), options.observed(metrics));
+        controllers.push(lifecycle::attach(&mut feed, client, instances, options, metrics, stop.clone()));
+    }
+    if controllers.is_empty() {
+        stop.await;
+    } else {
+        feed.run_while(client, keep_label, future::join_all(controllers).map(drop)).await;
+    }
 }
 
 #[cfg(test)]

@@ -49,3 +49,31 @@ async fn they_share_one_watch() {
     assert_eq!(api.events().into_values().next().unwrap()["reason"], "InstanceNotFound");
     assert_eq!(api.count("GET /api/v1/nodes"), 1, "one list; the watch is not logged");
 }
+
+#[tokio::test]
+async fn one_that_is_switched_off_does_nothing() {
+    let api = FakeApi::start().await;
+    api.put_node(json!({
+        "apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1", "uid": "u-1"}, "spec": {}, "status": {},
+    }));
+    let tainted = {
+        let api = api.clone();
+        async move {
+            while api.count("PATCH /api/v1/nodes/node-1") == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    };
+    let options = Options { node: None, ..Options::default() };
+    let lifecycle = run(api.client(), Arc::new(LightsOut), options, tainted);
+    tokio::time::timeout(Duration::from_secs(10), lifecycle)
+        .await
+        .expect("the lifecycle controller has acted");
+    assert!(api.events().is_empty(), "the node controller would have told that it finds no machine");
+
+    let none = Options { node: None, lifecycle: None };
+    assert!(none.is_idle());
+    let before = api.count("");
+    run(api.client(), Arc::new(LightsOut), none, tokio::time::sleep(Duration::from_millis(20))).await;
+    assert_eq!(api.count(""), before);
+}

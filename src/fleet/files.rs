@@ -90,6 +90,11 @@ impl Source {
         Ok(Reading { config, look: Look { text, trust } })
     }
 
+    /// Whether the files are as they were when this was read.
+    pub fn agrees(&self, reading: &Reading) -> bool {
+        self.look(&reading.config) == reading.look
+    }
+
     /// The files now; `config` tells which CA files matter.
     pub(super) fn look(&self, config: &Config) -> Look {
         Look { text: self.text(), trust: Trust::read(config) }

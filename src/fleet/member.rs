@@ -6,8 +6,8 @@ use super::keeper::Keeper;
 use super::{Options, Unusable, trial};
 use crate::config::Vcenter;
 use crate::provider::VcenterHandle;
-use crate::vsphere::Error;
 use crate::vsphere::inventory::{Inventory, ZoneOptions};
+use crate::vsphere::{Endpoint, Error};
 
 /// What it was started with, and what runs for it. It ends with the last clone.
 #[derive(Clone, Debug)]
@@ -28,8 +28,9 @@ impl Member {
         options: &Options,
     ) -> Result<Self, Unusable> {
         let (sender, feed) = Keeper::channel(vcenter);
-        let inventory =
-            Inventory::start(vcenter, zones.cloned(), feed).map_err(|error| unusable(vcenter, error))?;
+        let metrics = options.metrics.vcenters.of(&Endpoint::new(vcenter).to_string());
+        let inventory = Inventory::observed(vcenter, zones.cloned(), feed, metrics)
+            .map_err(|error| unusable(vcenter, error))?;
         let keeper = Keeper::start(vcenter, sender, inventory.clone(), options);
         Ok(Self { vcenter: vcenter.clone(), zones: zones.cloned(), trust: trust.clone(), inventory, keeper })
     }

@@ -26,8 +26,10 @@ use futures::future::{join_all, try_join_all};
 use kube::Client;
 use tokio::sync::mpsc;
 
-use crate::config::Labels;
+use crate::config::{Config, Labels};
+use crate::metrics::Metrics;
 use crate::provider::CurrentInstances;
+use crate::vsphere::Endpoint;
 use crate::vsphere::inventory::{Health, Inventory, ZoneCategories, ZoneOptions};
 use change::{Change, changes};
 use member::Member;
@@ -63,6 +65,8 @@ pub struct Options {
     pub tag_refresh_period: Duration,
     /// Where notices go.
     pub notices: Notices,
+    /// Where it is counted what happens.
+    pub metrics: Metrics,
 }
 
 /// Why a configuration cannot be used.
@@ -79,6 +83,8 @@ pub struct Unusable {
 pub struct Fleet {
     options: Options,
     members: Mutex<Vec<Member>>,
+    /// What is in use.
+    config: Mutex<Arc<Config>>,
     instances: Arc<CurrentInstances>,
 }
 
@@ -96,7 +102,8 @@ impl Fleet {
         }
         let handles = members.iter().map(Member::handle).collect();
         let instances = Arc::new(CurrentInstances::start(handles, config.nodes.clone()));
-        Ok(Self { options, members: Mutex::new(members), instances })
+        let config = Mutex::new(Arc::new(config.clone()));
+        Ok(Self { options, members: Mutex::new(members), config, instances })
     }
 
     /// The machines in all of them.
@@ -104,13 +111,24 @@ impl Fleet {
         Arc::clone(&self.instances)
     }
 
-    /// Each vCenter's key in the configuration, and whether it can be asked.
-    pub fn health(&self) -> Vec<(String, Health)> {
+    /// Where it is counted what happens.
+    fn metrics(&self) -> &Metrics {
+        &self.options.metrics
+    }
+
+    /// The configuration in use.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Each vCenter's key in the configuration, where it is, and whether it can be asked.
+    pub fn health(&self) -> Vec<(String, Endpoint, Health)> {
         let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-        members
-            .iter()
-            .map(|member| (member.id().to_owned(), member.inventory.health().borrow().clone()))
-            .collect()
+        let health = |member: &Member| {
+            let inventory = &member.inventory;
+            (member.id().to_owned(), inventory.endpoint().clone(), inventory.health().borrow().clone())
+        };
+        members.iter().map(health).collect()
     }
 
     /// Follows another configuration from now on, if every vCenter that is new or changed in it can
@@ -154,9 +172,17 @@ impl Fleet {
             .filter(|member| !after.iter().any(|other| other.inventory.is(&member.inventory)))
             .map(|member| member.inventory.clone());
         let left: Vec<Inventory> = left.collect();
+        let stays =
+            |gone: &Inventory| after.iter().any(|member| member.inventory.endpoint() == gone.endpoint());
+        let forgotten: Vec<String> =
+            left.iter().filter(|gone| !stays(gone)).map(|gone| gone.endpoint().to_string()).collect();
         *self.members.lock().unwrap_or_else(PoisonError::into_inner) = after;
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.clone());
         drop(before);
         log_out(left).await;
+        for vcenter in forgotten {
+            self.options.metrics.vcenters.retire(&vcenter);
+        }
         Ok(())
     }
 
@@ -164,6 +190,9 @@ impl Fleet {
     pub async fn close(&self) {
         let members = std::mem::take(&mut *self.members.lock().unwrap_or_else(PoisonError::into_inner));
         log_out(members.iter().map(|member| member.inventory.clone()).collect()).await;
+        for member in members {
+            self.options.metrics.vcenters.retire(&member.inventory.endpoint().to_string());
+        }
     }
 }
 

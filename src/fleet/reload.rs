@@ -62,6 +62,7 @@ impl Follower {
         if now == self.applied.look {
             if self.refused.take().is_some() {
                 info!("the configuration is again the one that is in use");
+                self.fleet.metrics().reload.succeeded();
                 self.tell(Notice::ConfigurationChanged);
             }
             self.last = now;
@@ -86,6 +87,7 @@ impl Follower {
         match self.fleet.adopt(&reading).await {
             Ok(()) => {
                 info!(vcenters = reading.config.vcenters.len(), "the changed configuration is in use");
+                self.fleet.metrics().reload.succeeded();
                 self.refused = None;
                 self.last = reading.look.clone();
                 self.applied = reading;
@@ -101,6 +103,7 @@ impl Follower {
     fn refuse(&mut self, look: Look, why: String, retry_at: Option<Instant>) {
         if self.refused.as_ref().is_none_or(|before| before.why != why) {
             warn!(%why, "the changed configuration is refused; the last good one stays in use");
+            self.fleet.metrics().reload.failed();
             self.tell(Notice::ConfigurationRefused(why.clone()));
         }
         self.refused = Some(Refused { look, why, retry_at });

@@ -16,6 +16,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::Node;
+use crate::metrics;
 
 /// Where Events about cluster-scoped objects go.
 const NAMESPACE: &str = "default";
@@ -62,6 +63,13 @@ impl Subject {
             name: Some(name.to_owned()),
             ..ObjectReference::default()
         })
+    }
+
+    /// The one with this uid: `kubectl describe` shows its Events only then.
+    #[must_use]
+    pub fn with_uid(mut self, uid: &str) -> Self {
+        self.0.uid = Some(uid.to_owned());
+        self
     }
 
     fn name(&self) -> &str {
@@ -122,6 +130,7 @@ pub struct EventRecorder {
     component: &'static str,
     quiet: Duration,
     seen: Mutex<HashMap<String, Seen>>,
+    metrics: metrics::Events,
 }
 
 #[derive(Clone, Copy)]
@@ -133,7 +142,13 @@ struct Seen {
 impl EventRecorder {
     /// A recorder for this `source.component`.
     pub fn new(client: Client, component: &'static str) -> Self {
-        Self { client, component, quiet: QUIET, seen: Mutex::default() }
+        Self { client, component, quiet: QUIET, seen: Mutex::default(), metrics: metrics::Events::default() }
+    }
+
+    /// The same, with what is written counted.
+    #[must_use]
+    pub fn observed(self, metrics: metrics::Events) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Writes an Event, or moves on the count of the same one written before.
@@ -152,7 +167,10 @@ impl EventRecorder {
         if seen.is_some_and(|seen| event.repeat == Repeat::Never || self.too_soon(event, seen)) {
             return;
         }
-        match tokio::time::timeout(DEADLINE, self.write(&api, &name, &object, event.repeat, seen)).await {
+        let write = self.write(&api, &name, &object, event.repeat, seen);
+        let outcome = tokio::time::timeout(DEADLINE, write).await;
+        self.metrics.told(self.component, event.reason, matches!(outcome, Ok(Ok(_))));
+        match outcome {
             // Good news is seldom repeated, and one entry for every Node would be many.
             Ok(Ok(_)) if event.kind == EventKind::Normal => {}
             Ok(Ok(count)) => self.remember(name, count),

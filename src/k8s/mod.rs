@@ -1,10 +1,14 @@
-//! The Kubernetes side's vocabulary: slim types, patches that cannot lose an update, Events.
+//! The Kubernetes side's vocabulary: slim types, patches that cannot lose an update, Events,
+//! leader election.
 //!
 //! It knows nothing of vSphere nor of any controller.
 
 mod annotations;
+mod counted;
 mod delete;
 mod events;
+pub mod leader;
+mod limit;
 mod node;
 mod patch;
 mod secrets;
@@ -13,8 +17,10 @@ pub(crate) mod testing;
 mod watch;
 
 pub use annotations::OWN_PREFIX;
+pub use counted::CountRequests;
 pub use delete::delete_unchanged;
 pub use events::{EventKind, EventRecorder, NodeEvent, Repeat, Subject, cut_at_char_boundary};
+pub use limit::RateLimit;
 pub use node::{
     BETA_INSTANCE_TYPE, BETA_REGION, BETA_ZONE, INSTANCE_TYPE, Node, NodeCondition, NodeInfo, NodeSpec,
     NodeStatus, PROVIDED_NODE_IP, REGION, TAINT_SHUTDOWN, TAINT_UNINITIALIZED, ZONE,

@@ -17,6 +17,7 @@ use super::session::Session;
 use super::transport::{Answer, HttpMethod, JsonRequest};
 use super::types::CurrentTime;
 use crate::config::Credentials;
+use crate::metrics::Api;
 
 /// Deadline of a call; tags of some thousand objects take about a second.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -87,6 +88,7 @@ impl Rest {
         let mut state = self.login.lock().await;
         let Some(id) = state.id.take().filter(|_| !state.shared) else { return };
         drop(state);
+        self.session.metrics().set_session(Api::Rest, false);
         let path = match self.root() {
             Root::Api => "/api/session",
             Root::Rest => "/rest/com/vmware/cis/session",
@@ -122,7 +124,12 @@ impl Rest {
             return Err(error.clone());
         }
         state.id = None;
-        match self.create_session(stale.is_some()).await {
+        self.session.metrics().set_session(Api::Rest, false);
+        let outcome = self.create_session(stale.is_some()).await;
+        if !matches!(outcome, Ok((_, true))) {
+            self.session.count_login(Api::Rest, outcome.as_ref().err());
+        }
+        match outcome {
             Ok((id, shared)) => {
                 state.epoch += 1;
                 state.shared = shared;

@@ -30,6 +30,7 @@ use super::types::{CloneSession, Login, Logout, RetrieveServiceContent, ServiceC
 use super::{Error, version};
 
 use crate::config::{Credentials, Tls, Vcenter};
+use crate::metrics::{self, Api, LoginOutcome};
 
 /// What any vCenter that is alive answers at once, without a session.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
@@ -104,8 +105,17 @@ pub struct Connection {
 impl Session {
     /// Prepares a session; reads the CA files, connects to nothing.
     pub fn new(vcenter: &Vcenter, credentials: CredentialFeed) -> Result<Self, Error> {
+        Self::observed(vcenter, credentials, metrics::Vcenter::default())
+    }
+
+    /// The same, with everything that happens counted.
+    pub fn observed(
+        vcenter: &Vcenter,
+        credentials: CredentialFeed,
+        metrics: metrics::Vcenter,
+    ) -> Result<Self, Error> {
         let shared = Shared {
-            transport: Transport::new(vcenter)?,
+            transport: Transport::new(vcenter, metrics)?,
             credentials,
             guard: std::sync::Mutex::default(),
             epochs: AtomicU64::new(0),
@@ -133,6 +143,11 @@ impl Session {
         let mut credentials = self.shared.credentials.clone();
         credentials.mark_unchanged();
         credentials
+    }
+
+    /// Where it is counted what happens.
+    pub(super) fn metrics(&self) -> &metrics::Vcenter {
+        self.shared.transport.metrics()
     }
 
     /// Returns once [`close`](Self::close) was called.
@@ -164,6 +179,7 @@ impl Session {
         let state = tokio::time::timeout(PROBE_DEADLINE, self.shared.state.lock()).await;
         let login = state.ok().and_then(|mut state| state.login.take());
         let Some(login) = login else { return };
+        self.metrics().set_session(Api::Soap, false);
         let request = Logout { session_manager: &login.content.session_manager };
         match self.exchange(&login, &request, PROBE_DEADLINE.into()).await {
             Ok(()) | Err(Error::NotAuthenticated) => debug!(vcenter = %self.endpoint(), "logged out"),
@@ -186,7 +202,10 @@ impl Session {
             return Err(error.clone());
         }
         state.login = None;
-        match self.log_in().await {
+        self.metrics().set_session(Api::Soap, false);
+        let outcome = self.log_in().await;
+        self.count_login(Api::Soap, outcome.as_ref().err());
+        match outcome {
             Ok(login) => {
                 let login = Arc::new(login);
                 state.failed = None;
@@ -275,6 +294,18 @@ impl Session {
     /// vCenter accepted a login.
     pub(super) fn login_accepted(&self) {
         self.guard().accepted();
+    }
+
+    /// Counts a login that was tried, by whichever door.
+    pub(super) fn count_login(&self, api: Api, error: Option<&Error>) {
+        let outcome = match error {
+            None => LoginOutcome::Accepted,
+            Some(Error::InvalidLogin { .. }) => LoginOutcome::Refused,
+            // None was tried.
+            Some(Error::LoginOnHold { .. } | Error::NoCredentials(_)) => return,
+            Some(_) => LoginOutcome::Failed,
+        };
+        self.metrics().login(api, outcome);
     }
 
     fn guard(&self) -> std::sync::MutexGuard<'_, LoginGuard> {
@@ -407,6 +438,7 @@ impl Connection {
         let mut state = self.session.shared.state.lock().await;
         if state.login.as_ref().is_some_and(|login| login.epoch == self.login.epoch) {
             state.login = None;
+            self.session.metrics().set_session(Api::Soap, false);
         }
     }
 

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Error, tls};
 use crate::config::{Tls, Vcenter};
+use crate::metrics::{self, RequestOutcome};
 
 /// A vCenter on the same continent accepts a connection in well under a second.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -107,15 +108,17 @@ pub(super) struct Transport {
     /// What the client trusts.
     tls: RwLock<Tls>,
     endpoint: Endpoint,
+    metrics: metrics::Vcenter,
 }
 
 impl Transport {
     /// Reads the CA files and builds the pool; connects to nothing yet.
-    pub(super) fn new(vcenter: &Vcenter) -> Result<Self, Error> {
+    pub(super) fn new(vcenter: &Vcenter, metrics: metrics::Vcenter) -> Result<Self, Error> {
         Ok(Self {
             client: RwLock::new(pool(&vcenter.tls)?),
             tls: RwLock::new(vcenter.tls.clone()),
             endpoint: Endpoint::new(vcenter),
+            metrics,
         })
     }
 
@@ -139,6 +142,11 @@ impl Transport {
     /// Where this goes.
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Where it is counted what happens.
+    pub(super) fn metrics(&self) -> &metrics::Vcenter {
+        &self.metrics
     }
 
     /// Sends a SOAP message and reads the whole answer.
@@ -206,6 +214,18 @@ impl Transport {
         request: reqwest::RequestBuilder,
         patience: Patience,
     ) -> Result<Answer, Error> {
+        let begun = Instant::now();
+        let outcome = self.attempt(method, request, patience).await;
+        self.metrics.exchanged(method, counted(&outcome), begun.elapsed());
+        outcome
+    }
+
+    async fn attempt(
+        &self,
+        method: &'static str,
+        request: reqwest::RequestBuilder,
+        patience: Patience,
+    ) -> Result<Answer, Error> {
         let late = |after: Duration| Error::Timeout { method, seconds: after.as_secs() };
         let exchange = async {
             let begun = tokio::time::timeout(patience.begin, request.send()).await;
@@ -260,6 +280,18 @@ fn pool(tls: &Tls) -> Result<reqwest::Client, Error> {
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|e| Error::Tls(innermost(&e)))
+}
+
+/// As what an exchange counts.
+fn counted(outcome: &Result<Answer, Error>) -> RequestOutcome {
+    match outcome {
+        Ok(Answer { status: 200..300, .. }) => RequestOutcome::Ok,
+        Ok(Answer { status: 500, .. }) => RequestOutcome::Fault,
+        Ok(_) => RequestOutcome::Status,
+        Err(Error::Timeout { .. }) => RequestOutcome::Timeout,
+        Err(Error::Tls(_)) => RequestOutcome::Tls,
+        Err(_) => RequestOutcome::Unreachable,
+    }
 }
 
 /// The error and all that caused it, outermost first.

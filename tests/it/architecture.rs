@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 /// Which other top-level modules each one may use.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &[]),
-    ("vsphere", &["config"]),
+    ("metrics", &[]),
+    ("vsphere", &["config", "metrics"]),
     ("cloud", &[]),
     ("provider", &["config", "vsphere", "cloud"]),
-    ("k8s", &[]),
-    ("controllers", &["cloud", "k8s"]),
-    ("fleet", &["config", "vsphere", "provider", "k8s"]),
-    ("cli", &["config", "fleet", "vsphere", "cloud", "provider", "k8s", "controllers"]),
+    ("k8s", &["metrics"]),
+    ("controllers", &["cloud", "k8s", "metrics"]),
+    ("fleet", &["config", "metrics", "vsphere", "provider", "k8s"]),
+    ("serve", &["metrics"]),
+    ("cli", &["config", "fleet", "metrics", "vsphere", "cloud", "provider", "k8s", "controllers", "serve"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -5,11 +5,12 @@
 
 mod architecture;
 mod client;
-
 mod config_command;
 mod deployment;
+mod leader;
 mod lifecycle;
 mod live;
 mod nodes;
+mod serving;
 mod support;
 mod zones;

@@ -33,6 +33,7 @@ use super::ledger::Ledger;
 use super::stopping::until_at_rest;
 use crate::cloud::Instances;
 use crate::k8s::{EventRecorder, Node};
+use crate::metrics::Metrics;
 use rim::{Context, WRITERS};
 use verdicts::Verdicts;
 
@@ -41,6 +42,10 @@ pub use options::{Count, Counters, Options};
 
 /// The `source.component` of this controller's Events, as upstream names it.
 const COMPONENT: &str = "cloud-node-lifecycle-controller";
+/// Its queue in the metrics; upstream's has none.
+const QUEUE: &str = "NodeLifecycle";
+/// This controller in the metrics, as upstream names it.
+const NAME: &str = "cloud-node-lifecycle-controller";
 
 /// Runs the node lifecycle controller alone until `shutdown`; [`run`](super::run) runs it with the others.
 pub async fn run<I: Instances>(
@@ -50,7 +55,8 @@ pub async fn run<I: Instances>(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let mut feed = NodeFeed::default();
-    let controller = attach(&mut feed, client.clone(), instances, options, shutdown.boxed().shared());
+    let controller =
+        attach(&mut feed, client.clone(), instances, options, &Metrics::default(), shutdown.boxed().shared());
     feed.run_while(client, |_| false, controller).await;
 }
 
@@ -60,19 +66,23 @@ pub(super) fn attach<I: Instances>(
     client: Client,
     instances: Arc<I>,
     options: Options,
+    metrics: &Metrics,
     stop: Stop,
 ) -> BoxFuture<'static, ()> {
+    let queue = metrics.controllers.queue(QUEUE);
     if options.skip_deletion {
         tracing::warn!("SKIP_NODE_DELETION is set: no Node is deleted, also when its VM is gone");
     }
     // Before the first question is asked, so that no change of an answer goes unheard.
     let changes = instances.changes().map(|name| ObjectRef::<Node>::new(&name));
-    let triggers = stream::select(feed.subscribe(), changes);
+    let occasions = queue.clone();
+    let triggers = stream::select(feed.subscribe(), changes).inspect(move |_| occasions.added());
     let context = Arc::new(Context {
         nodes: Api::all(client.clone()),
         store: feed.store(),
         instances,
-        recorder: EventRecorder::new(client, COMPONENT),
+        recorder: EventRecorder::new(client, COMPONENT).observed(metrics.events.clone()),
+        queue,
         ledger: Ledger::default(),
         verdicts: Verdicts::new(options.clone()),
         questions: Semaphore::new(options.concurrency.get()),
@@ -93,5 +103,10 @@ pub(super) fn attach<I: Instances>(
             }
             std::future::ready(())
         });
-    until_at_rest(outcomes, stop, listed, "node lifecycle controller").boxed()
+    let running = metrics.leader.running(NAME);
+    async move {
+        let _running = running;
+        until_at_rest(outcomes, stop, listed, "node lifecycle controller").await;
+    }
+    .boxed()
 }

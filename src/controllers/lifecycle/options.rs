@@ -1,9 +1,10 @@
 //! How the controller behaves, and what it counts.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use crate::metrics::Metrics;
+pub use crate::metrics::{Count, Lifecycle as Counters};
 
 /// Questions to the infrastructure at the same time, unless told otherwise.
 const CONCURRENCY: NonZeroUsize = match NonZeroUsize::new(64) {
@@ -35,7 +36,7 @@ pub struct Options {
     /// No Node is ever deleted (the environment variable `SKIP_NODE_DELETION`, whatever its value).
     pub skip_deletion: bool,
     /// What is counted, for whoever publishes it.
-    pub counters: Arc<Counters>,
+    pub counters: Counters,
 }
 
 impl Default for Options {
@@ -49,72 +50,20 @@ impl Default for Options {
             held_for: Duration::from_mins(30),
             concurrency: CONCURRENCY,
             skip_deletion: false,
-            counters: Arc::default(),
+            counters: Counters::default(),
         }
     }
 }
 
 impl Options {
+    /// The same, with what is counted published there.
+    #[must_use]
+    pub(in crate::controllers) fn observed(self, metrics: &Metrics) -> Self {
+        Self { counters: metrics.lifecycle.clone(), ..self }
+    }
+
     /// The pause between two looks at what is settled and only has to stay true.
     pub(super) fn settled_pause(&self) -> Duration {
         self.confirm_after.max(self.monitor_period)
-    }
-}
-
-/// What the controller has done so far.
-#[derive(Debug, Default)]
-pub struct Counters {
-    deleted: AtomicU64,
-    deletions_failed: AtomicU64,
-    deletions_held: AtomicU64,
-    held: AtomicU64,
-    tripped: AtomicU64,
-    tainted: AtomicU64,
-    untainted: AtomicU64,
-}
-
-/// One of the things that are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Count {
-    /// Nodes deleted.
-    Deleted,
-    /// Deletions that the API server refused or did not answer.
-    DeletionsFailed,
-    /// Deletions that the breaker did not let through, each Node once.
-    DeletionsHeld,
-    /// Nodes that the breaker holds now.
-    Held,
-    /// Whether the breaker is tripped now: 1 or 0.
-    Tripped,
-    /// Shutdown taints set.
-    Tainted,
-    /// Shutdown taints removed.
-    Untainted,
-}
-
-impl Counters {
-    /// How many there are.
-    pub fn get(&self, count: Count) -> u64 {
-        self.cell(count).load(Ordering::Relaxed)
-    }
-
-    pub(super) fn add(&self, count: Count) {
-        self.cell(count).fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn set(&self, count: Count, value: u64) {
-        self.cell(count).store(value, Ordering::Relaxed);
-    }
-
-    fn cell(&self, count: Count) -> &AtomicU64 {
-        match count {
-            Count::Deleted => &self.deleted,
-            Count::DeletionsFailed => &self.deletions_failed,
-            Count::DeletionsHeld => &self.deletions_held,
-            Count::Held => &self.held,
-            Count::Tripped => &self.tripped,
-            Count::Tainted => &self.tainted,
-            Count::Untainted => &self.untainted,
-        }
     }
 }

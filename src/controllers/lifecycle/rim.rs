@@ -19,6 +19,7 @@ use crate::cloud::Instances;
 use crate::controllers::calls::{Stop, WriteError, in_time};
 use crate::controllers::ledger::Ledger;
 use crate::k8s::{EventRecorder, JsonPatch, Node, delete_unchanged};
+use crate::metrics::Queue;
 
 /// Nodes being written to at the same time.
 pub(super) const WRITERS: usize = 16;
@@ -32,6 +33,7 @@ pub(super) struct Context<I> {
     pub(super) store: Store<Node>,
     pub(super) instances: Arc<I>,
     pub(super) recorder: EventRecorder,
+    pub(super) queue: Queue,
     pub(super) options: Options,
     pub(super) ledger: Ledger,
     pub(super) verdicts: Verdicts,
@@ -53,6 +55,7 @@ pub(super) async fn reconcile<I: Instances>(
     node: Arc<Node>,
     context: Arc<Context<I>>,
 ) -> Result<Next, Infallible> {
+    let _working = context.queue.begin();
     if let Some(wait) = context.ledger.precedes_own_write(&node) {
         return Ok(Next::requeue(wait));
     }
@@ -85,6 +88,7 @@ async fn carry_out<I>(node: &Node, decision: Decision, context: &Context<I>) -> 
         }
         // Whatever it was, the next look decides anew, on the Node as it is then and a fresh answer.
         let pause = context.ledger.failed(node.name());
+        context.queue.retried();
         if error.may_be_late() {
             tracing::debug!(node = node.name(), %error, ?pause, "somebody else changed the Node; deciding anew");
         } else {

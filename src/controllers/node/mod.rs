@@ -3,7 +3,7 @@
 //!
 //! [`decide`](decide::decide) holds every rule and does no I/O; `reconcile` asks, decides and
 //! writes. There is no polling: a Node is looked at when it changes, when its machine changes,
-//! and after a failed write.
+//! and after a failed write; and now and then, in memory, in case a change was lost.
 
 mod addresses;
 mod decide;
@@ -15,6 +15,7 @@ mod reconcile;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
@@ -29,6 +30,7 @@ use super::ledger::Ledger;
 use super::stopping::until_at_rest;
 use crate::cloud::Instances;
 use crate::k8s::{EventRecorder, Node};
+use crate::metrics::Metrics;
 use reconcile::{Context, WRITERS};
 
 pub use decide::{Plan, Rules, decide};
@@ -36,15 +38,28 @@ pub use labels::{NodeLabelsError, parse_node_labels};
 
 /// The `source.component` of this controller's Events, as upstream names it.
 const COMPONENT: &str = "cloud-node-controller";
+/// Its queue in the metrics, as upstream names it.
+const QUEUE: &str = "Nodes";
+/// This controller in the metrics, as upstream names it.
+const NAME: &str = "cloud-node-controller";
 
 /// How the node controller behaves.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// What the administrator wants of each Node.
     pub rules: Rules,
     /// The most Nodes that are looked at simultaneously (`--concurrent-node-syncs`); no limit by default,
     /// so that one batch of questions to the infrastructure serves all that wait.
     pub concurrency: Option<NonZeroUsize>,
+    /// How often a Node is compared with its machine although nothing tells of a change
+    /// (`--node-status-update-frequency`); zero is never.
+    pub compare_period: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { rules: Rules::default(), concurrency: None, compare_period: Duration::from_mins(5) }
+    }
 }
 
 /// Runs the node controller alone until `shutdown`; [`run`](super::run) runs it with the others.
@@ -56,7 +71,8 @@ pub async fn run<I: Instances>(
 ) {
     let keep_label = read_labels(&options);
     let mut feed = NodeFeed::default();
-    let controller = attach(&mut feed, client.clone(), instances, options, shutdown.boxed().shared());
+    let controller =
+        attach(&mut feed, client.clone(), instances, options, &Metrics::default(), shutdown.boxed().shared());
     feed.run_while(client, keep_label, controller).await;
 }
 
@@ -66,8 +82,10 @@ pub(super) fn attach<I: Instances>(
     client: Client,
     instances: Arc<I>,
     options: Options,
+    metrics: &Metrics,
     stop: Stop,
 ) -> BoxFuture<'static, ()> {
+    let queue = metrics.controllers.queue(QUEUE);
     let ignored: Vec<&String> =
         options.rules.additional_labels.keys().filter(|key| labels::is_reserved(key)).collect();
     if !ignored.is_empty() {
@@ -83,12 +101,15 @@ pub(super) fn attach<I: Instances>(
         failures.forget(name);
         machines.forget(name);
     });
-    let triggers = stream::select(feed.subscribe(), changes);
+    let occasions = queue.clone();
+    let triggers = stream::select(feed.subscribe(), changes).inspect(move |_| occasions.added());
     let context = Context {
         nodes: Api::all(client.clone()),
         store: feed.store(),
         instances,
-        recorder: EventRecorder::new(client, COMPONENT),
+        recorder: EventRecorder::new(client, COMPONENT).observed(metrics.events.clone()),
+        queue,
+        metrics: metrics.controllers.clone(),
         ledger,
         writers: Semaphore::new(WRITERS),
         tellers: Semaphore::new(reconcile::TELLERS),
@@ -106,7 +127,12 @@ pub(super) fn attach<I: Instances>(
             // A machine has changed whose Node is not there: forgotten a moment ago.
             Err(error) => tracing::debug!(%error, "not looked at"),
         });
-    until_at_rest(outcomes, stop, listed, "node controller").boxed()
+    let running = metrics.leader.running(NAME);
+    async move {
+        let _running = running;
+        until_at_rest(outcomes, stop, listed, "node controller").await;
+    }
+    .boxed()
 }
 
 /// The labels that decisions depend on; all others are not kept in memory.

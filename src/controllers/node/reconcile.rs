@@ -18,6 +18,7 @@ use crate::controllers::calls::{Stop, WriteError, in_time};
 use crate::controllers::identity::{foreign, identity};
 use crate::controllers::ledger::Ledger;
 use crate::k8s::{EventRecorder, Node, NodeEvent};
+use crate::metrics::{self, Queue};
 
 /// Nodes being written to at the same time. Each takes a connection: a thousand nodes that a new
 /// cluster brings at once must not become a thousand TLS sessions.
@@ -34,6 +35,8 @@ pub(super) struct Context<I> {
     pub(super) store: Store<Node>,
     pub(super) instances: Arc<I>,
     pub(super) recorder: EventRecorder,
+    pub(super) queue: Queue,
+    pub(super) metrics: metrics::Controllers,
     pub(super) options: Options,
     pub(super) ledger: Arc<Ledger>,
     pub(super) writers: Semaphore,
@@ -58,6 +61,7 @@ pub(super) async fn reconcile<I: Instances>(
     node: Arc<Node>,
     context: Arc<Context<I>>,
 ) -> Result<Action, Infallible> {
+    let _working = context.queue.begin();
     if let Some(wait) = context.ledger.precedes_own_write(&node) {
         return Ok(Action::requeue(wait));
     }
@@ -66,7 +70,7 @@ pub(super) async fn reconcile<I: Instances>(
     };
     if decide(&node, &answer, &context.options.rules).is_empty() {
         context.ledger.forget(node.name());
-        return Ok(Action::requeue(safety_net()));
+        return Ok(safety_net(&context.options));
     }
     // Thousands wait for their turn at the same time, and few write: who waits keeps neither plan
     // nor answer, and has both made anew when it is its turn. The answer is in memory by then.
@@ -82,7 +86,7 @@ async fn take_turn<I: Instances>(node: Arc<Node>, context: &Context<I>) -> Actio
     };
     let plan = decide(&node, &answer, &context.options.rules);
     if plan.is_empty() {
-        return Action::requeue(safety_net());
+        return safety_net(&context.options);
     }
     // A box of its own, which is given back before the wait.
     let (action, events) = Box::pin(carry_out(&node, answer, plan, context)).await;
@@ -105,10 +109,12 @@ async fn ask_unless_stopped<I: Instances>(
 
 /// Every change is told of; should one be lost all the same, it is found after this long. It costs
 /// neither vCenter nor the API server anything: both sides are in memory.
-fn safety_net() -> Duration {
-    const PERIOD: Duration = Duration::from_mins(10);
+fn safety_net(options: &Options) -> Action {
+    if options.compare_period.is_zero() {
+        return Action::await_change();
+    }
     // Spread, so that thousands of Nodes are not looked at in the same instant.
-    PERIOD.mul_f64(0.75 + fastrand::f64() / 2.0)
+    Action::requeue(options.compare_period.mul_f64(0.75 + fastrand::f64() / 2.0))
 }
 
 /// The answer, and the Node as it is when it arrives; `None` if it is gone by then.
@@ -136,20 +142,26 @@ async fn carry_out<I: Instances>(
     context: &Context<I>,
 ) -> (Action, Vec<NodeEvent>) {
     let action = match write(node, &answer, plan, context).await {
-        Ok(Written::Done(events)) => return (Action::requeue(safety_net()), events),
+        Ok(Written::Done(events)) => return (safety_net(&context.options), events),
         Ok(Written::Gone) => {
             context.ledger.forget(node.name());
             Action::await_change()
         }
         // The watch is about to tell; should it be down, this must not become a loop.
-        Ok(Written::Changed) => Action::requeue(context.ledger.failed(node.name())),
+        Ok(Written::Changed) => Action::requeue(pause(node, context)),
         Err(error) => {
-            let pause = context.ledger.failed(node.name());
+            let pause = pause(node, context);
             tracing::warn!(node = node.name(), %error, ?pause, "the Node could not be written; trying again");
             Action::requeue(pause)
         }
     };
     (action, Vec::new())
+}
+
+/// How long until it is tried again.
+fn pause<I>(node: &Node, context: &Context<I>) -> Duration {
+    context.queue.retried();
+    context.ledger.failed(node.name())
 }
 
 /// Writes the Events, after those of others that came before.
@@ -222,7 +234,12 @@ async fn send<I: Instances>(node: &Node, plan: &Plan, context: &Context<I>) -> R
     context.ledger.wrote(&latest);
     if plan.initialised {
         let created = node.metadata.creation_timestamp.as_ref();
-        let age = created.map(|created| Timestamp::now().duration_since(created.0).as_secs());
+        let age = created.map(|created| Timestamp::now().duration_since(created.0));
+        if let Some(age) = age {
+            // The API server's clock may be ahead of ours.
+            context.metrics.initialised(Duration::try_from(age).unwrap_or_default());
+        }
+        let age = age.map(|age| age.as_secs());
         let provider_id = latest.provider_id().unwrap_or_default();
         tracing::info!(node = node.name(), provider_id, seconds_since_creation = age, "Node initialised");
     } else {

@@ -1,4 +1,5 @@
-//! An API server in memory, behind a real socket: Nodes with list, watch and JSON Patch, and Events.
+//! An API server in memory, behind a real socket: Nodes with list, watch and JSON Patch,
+//! Leases, and Events.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,11 +13,14 @@ use tokio::sync::mpsc;
 
 use super::http::{self, Request};
 use super::json_patch::apply_json_patch;
+use super::leases::Leases;
 
 /// What goes wrong with a request.
 pub(crate) enum Fault {
     /// It is refused with this status.
     Status(u16),
+    /// It is never answered.
+    Hang,
     /// Somebody else is faster: the named Node is changed just before.
     Before(String, fn(&mut Value)),
 }
@@ -37,6 +41,8 @@ struct State {
     watchers: Vec<mpsc::UnboundedSender<Value>>,
     faults: Vec<(String, Fault)>,
     log: Vec<String>,
+    leases: Leases,
+    away: bool,
 }
 
 impl FakeApi {
@@ -53,10 +59,18 @@ impl FakeApi {
         api
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub(crate) fn client(&self) -> kube::Client {
-        let mut config = kube::Config::new(format!("http://{}", self.address).parse().unwrap());
+        kube::Client::try_from(self.config()).unwrap()
+    }
+
+    pub(crate) fn config(&self) -> kube::Config {
+        let mut config = kube::Config::new(self.url().parse().unwrap());
         config.default_retry = false;
-        kube::Client::try_from(config).unwrap()
+        config
     }
 
     /// Lets the next request with this `METHOD path` go wrong.
@@ -89,6 +103,21 @@ impl FakeApi {
         self.state().events.clear();
     }
 
+    /// Answers nothing from now on, or everything again.
+    pub(crate) fn set_away(&self, away: bool) {
+        self.state().away = away;
+    }
+
+    /// A Lease, by `namespace/name`.
+    pub(crate) fn lease(&self, key: &str) -> Option<Value> {
+        self.state().leases.get(key)
+    }
+
+    /// Changes a Lease's spec, as somebody else would; `None` deletes it.
+    pub(crate) fn set_lease(&self, key: &str, spec: Option<Value>) {
+        self.state().leases.set(key, spec);
+    }
+
     /// All requests that change something, as `METHOD path`.
     pub(crate) fn writes(&self) -> Vec<String> {
         self.state().log.iter().filter(|line| !line.starts_with("GET")).cloned().collect()
@@ -108,7 +137,8 @@ impl FakeApi {
             if request.parameter("watch").is_some() {
                 return self.watch(&request, stream).await;
             }
-            let (status, body) = self.state().answer(&request);
+            let answer = self.state().answer(&request);
+            let Some((status, body)) = answer else { return std::future::pending().await };
             http::write_reply(&mut stream, status, &body).await?;
         }
         Ok(())
@@ -133,12 +163,17 @@ impl FakeApi {
 }
 
 impl State {
-    fn answer(&mut self, request: &Request) -> (u16, Value) {
+    /// `None` is no answer at all.
+    fn answer(&mut self, request: &Request) -> Option<(u16, Value)> {
         let line = format!("{} {}", request.method, request.path);
         self.log.push(line.clone());
+        if self.away {
+            return None;
+        }
         if let Some(index) = self.faults.iter().position(|(request, _)| *request == line) {
             match self.faults.remove(index).1 {
-                Fault::Status(status) => return failure(status, "as the test wants it"),
+                Fault::Status(status) => return Some(failure(status, "as the test wants it")),
+                Fault::Hang => return None,
                 Fault::Before(name, change) => {
                     let mut node = self.nodes[&name].clone();
                     change(&mut node);
@@ -146,13 +181,24 @@ impl State {
                 }
             }
         }
+        Some(self.perform(request))
+    }
+
+    fn perform(&mut self, request: &Request) -> (u16, Value) {
+        let leases = "/apis/coordination.k8s.io/v1/namespaces/";
+        if let Some((namespace, rest)) =
+            request.path.strip_prefix(leases).and_then(|path| path.split_once("/leases"))
+        {
+            let name = rest.strip_prefix('/');
+            return self.leases.answer(&request.method, namespace, name, &request.body);
+        }
         let parts: Vec<&str> = request.path.trim_start_matches("/api/v1/").split('/').collect();
         match (request.method.as_str(), parts.as_slice()) {
             ("GET", ["nodes"]) => self.list(request),
             ("GET", ["nodes", name]) => found(self.nodes.get(*name)),
             ("PATCH", ["nodes", name, rest @ ..]) => self.patch_node(name, rest == ["status"], &request.body),
             ("DELETE", ["nodes", name]) => self.delete_node(name, &request.body),
-            ("POST", ["namespaces", "default", "events"]) => {
+            ("POST", ["namespaces", _, "events"]) => {
                 let name = request.body["metadata"]["name"].as_str().unwrap().to_owned();
                 if self.events.contains_key(&name) {
                     return failure(409, "AlreadyExists");
@@ -160,7 +206,7 @@ impl State {
                 self.events.insert(name, request.body.clone());
                 (201, request.body.clone())
             }
-            ("PATCH", ["namespaces", "default", "events", name]) => {
+            ("PATCH", ["namespaces", _, "events", name]) => {
                 let event = self.events.get_mut(*name);
                 if let (Some(Value::Object(event)), Value::Object(changes)) = (event, &request.body) {
                     event.extend(changes.clone());
@@ -228,11 +274,11 @@ impl State {
     }
 }
 
-fn found(object: Option<&Value>) -> (u16, Value) {
+pub(super) fn found(object: Option<&Value>) -> (u16, Value) {
     object.map_or_else(|| failure(404, "NotFound"), |object| (200, object.clone()))
 }
 
-fn failure(status: u16, message: &str) -> (u16, Value) {
+pub(super) fn failure(status: u16, message: &str) -> (u16, Value) {
     let reason = match status {
         403 => "Forbidden",
         404 => "NotFound",

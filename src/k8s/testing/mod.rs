@@ -3,6 +3,7 @@
 mod fake_api;
 mod http;
 mod json_patch;
+mod leases;
 
 pub(crate) use fake_api::{FakeApi, Fault};
 pub(crate) use json_patch::apply_json_patch;

@@ -30,6 +30,7 @@ pub use zone::{ZoneCategories, ZoneOptions, ZoneTags};
 
 use super::{CredentialFeed, Endpoint, Error, MoRef, Session, Tags};
 use crate::config::{Tls, Vcenter};
+use crate::metrics;
 
 /// Changes that a slow reader may lag behind before it is told to look at everything again.
 const CHANGES_KEPT: usize = 16_384;
@@ -86,7 +87,17 @@ impl Inventory {
         zones: Option<ZoneOptions>,
         credentials: CredentialFeed,
     ) -> Result<Self, Error> {
-        let session = Session::new(vcenter, credentials)?;
+        Self::observed(vcenter, zones, credentials, metrics::Vcenter::default())
+    }
+
+    /// The same, with everything that happens counted.
+    pub fn observed(
+        vcenter: &Vcenter,
+        zones: Option<ZoneOptions>,
+        credentials: CredentialFeed,
+        metrics: metrics::Vcenter,
+    ) -> Result<Self, Error> {
+        let session = Session::observed(vcenter, credentials, metrics)?;
         let store = Arc::new(Store::default());
         let tags_period = zones.as_ref().map(|zones| zones.refresh_period).unwrap_or_default();
         store.set_categories(zones.map(|zones| zones.categories));

@@ -120,6 +120,7 @@ impl Task {
                 told = Some((error.clone(), Instant::now()));
             }
             self.health.send_replace(Health::Down(error.clone()));
+            self.session.metrics().set_up(false);
             let longest = match error {
                 Error::Configuration(_) => CONFIGURATION_PAUSE,
                 // TLS too: what looks like a human's task may be a server that is just starting.
@@ -179,6 +180,7 @@ impl Task {
             self.store.set_scope(Some(scope));
         }
         self.health.send_replace(Health::Up);
+        self.session.metrics().set_up(true);
         self.tell(Change::Up);
         let Ok(first_joins) = self.before_first_join(&connection).await? else { return Ok(()) };
         let members: Vec<MoRef> = self.members().iter().cloned().collect();

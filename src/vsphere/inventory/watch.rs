@@ -212,6 +212,7 @@ impl Watch {
             let deadline = Duration::from_secs(max_wait_seconds.unsigned_abs().into()) + GRACE;
             let Some(updates) = connection.call_within(&request, deadline).await? else {
                 self.complete(std::mem::take(&mut unseen), store, tell);
+                connection.session().metrics().polled(store.len());
                 continue;
             };
             self.touch();
@@ -232,6 +233,7 @@ impl Watch {
                 self.complete(std::mem::take(&mut unseen), store, tell);
             }
             version = updates.version;
+            connection.session().metrics().polled(store.len());
         }
     }
 

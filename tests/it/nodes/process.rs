@@ -44,9 +44,61 @@ async fn under_upstreams_name_it_runs_with_upstreams_arguments() {
     let _manager = cluster.manager_with(&Config::of(&[&vcsim]), |options| {
         options.binary = name;
         options.subcommand.clear();
+        options.alone = false;
         options.args = vec!["--cloud-provider=vsphere".into(), "--v=2".into()];
     });
     cluster.initialised(&names(&vms), SOON).await;
+    assert!(cluster.lease().await.unwrap().holder_identity.is_some_and(|holder| holder.contains('_')));
+}
+
+#[tokio::test]
+async fn it_tells_its_version_as_upstream_does() {
+    let (code, output) = run(&["ccm", "--version"]).await;
+    assert_eq!(code, Some(0), "{output}");
+    let version = output.trim().strip_prefix("vsphere-cloud-controller-manager v").unwrap();
+    assert!(version.starts_with(|c: char| c.is_ascii_digit()), "{output}");
+}
+
+#[tokio::test]
+async fn mistakes_on_the_command_line_are_told_with_a_hint() {
+    for (args, hint) in [
+        (["--cloud-config=f", "--cloud-provider=vsphere-paravirtual"], "not to a Supervisor"),
+        (["--cloud-config=f", "--leader-elect-lease-duration=1s"], "must be greater than the renew deadline"),
+        (["--leader-elect", "false"], "--leader-elect=false"),
+    ] {
+        let (code, output) = run(&[&["ccm"], args.as_slice()].concat()).await;
+        assert_eq!(code, Some(2), "{output}");
+        assert!(output.contains(hint), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn flags_without_effect_are_told_once_and_controllers_can_be_switched_off() {
+    let cluster = Cluster::get().await;
+    let vcsim = Vcsim::start(VcsimOptions::default()).await.unwrap();
+    let vms = vcsim.create_vms("idle-", 1).await.unwrap();
+    cluster.register(&specs(&vms)).await;
+    let manager = cluster.manager_with(&Config::of(&[&vcsim]), |options| {
+        options.args =
+            ["--cluster-cidr=10.0.0.0/8", "--feature-gates=WatchLst=true", "--controllers=*,-cloud-node"]
+                .map(str::to_owned)
+                .into();
+    });
+    manager.wait_for_log("without effect: --cluster-cidr (routes", SOON).await.unwrap();
+    manager.wait_for_log("did you mean WatchList?", SOON).await.unwrap();
+    manager
+        .wait_for_log("not implemented yet: service-lb-controller, node-route-controller", SOON)
+        .await
+        .unwrap();
+    tokio::time::sleep(QUIET).await;
+    assert!(is_tainted(&cluster.node("idle-0").await));
+    assert_eq!(manager.stop(SOON).await.unwrap().code(), Some(0));
+
+    let options =
+        ["--controllers=cloud-node", "--kube-api-qps=50", "--kube-api-burst=5", "--min-resync-period=1h"];
+    let _manager = cluster
+        .manager_with(&Config::of(&[&vcsim]), |manager| manager.args = options.map(str::to_owned).into());
+    cluster.initialised(&["idle-0"], SOON).await;
 }
 
 #[tokio::test]
@@ -234,14 +286,19 @@ async fn it_can_be_stopped_while_the_api_server_is_away() {
     let nobody = r#"{"clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": ""}}], "current-context": "c"}"#;
     let kubeconfig = dir.write("kubeconfig", nobody).unwrap();
-    let mut command = Command::new(product());
-    command.arg("ccm").arg("--cloud-config").arg(config).arg("--kubeconfig").arg(kubeconfig);
-    let process = Process::spawn("product", command, dir.path(), Lifeline::Watchdog).unwrap();
-    process.wait_for_log("the watch on Nodes was interrupted", SOON).await.unwrap();
-    let asked = Instant::now();
-    let status = process.stop(LATER).await.unwrap();
-    assert_eq!(status.code(), Some(0), "{}", process.logs());
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}\n{}", asked.elapsed(), process.logs());
+    for (election, said) in
+        [("false", "the watch on Nodes was interrupted"), ("true", "the lease cannot be had")]
+    {
+        let mut command = Command::new(product());
+        command.arg("ccm").arg("--cloud-config").arg(&config).arg("--kubeconfig").arg(&kubeconfig);
+        command.args([&format!("--leader-elect={election}"), "--secure-port=0"]);
+        let process = Process::spawn("product", command, dir.path(), Lifeline::Watchdog).unwrap();
+        process.wait_for_log(said, SOON).await.unwrap();
+        let asked = Instant::now();
+        let status = process.stop(LATER).await.unwrap();
+        assert_eq!(status.code(), Some(0), "{}", process.logs());
+        assert!(asked.elapsed() < Duration::from_secs(2), "{:?}\n{}", asked.elapsed(), process.logs());
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::api::core::v1::{Event, Node, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -110,7 +111,7 @@ impl Cluster {
         path
     }
 
-    /// Starts the product.
+    /// Starts the product, without leader election.
     pub(crate) fn manager(&self, config: &Config) -> Manager {
         self.manager_with(config, |_| ())
     }
@@ -118,6 +119,7 @@ impl Cluster {
     /// Starts the product in another way.
     pub(crate) fn manager_with(&self, config: &Config, change: impl FnOnce(&mut ManagerOptions)) -> Manager {
         let mut options = ManagerOptions::new(product(), config.yaml(), self.kubeconfig());
+        options.alone = true;
         change(&mut options);
         Manager::start(&options).unwrap()
     }
@@ -243,6 +245,16 @@ impl Cluster {
         event.await.unwrap()
     }
 
+    /// The Lease that managers have leader election on, if there is one.
+    pub(crate) async fn lease(&self) -> Option<LeaseSpec> {
+        let lease = self.leases().get_opt("cloud-controller-manager").await.unwrap();
+        lease.map(|lease| lease.spec.unwrap_or_default())
+    }
+
+    pub(crate) fn leases(&self) -> Api<Lease> {
+        Api::namespaced(self.client(), "kube-system")
+    }
+
     /// How often the manager wrote what; see the audit log.
     pub(crate) fn writes(&self) -> BTreeMap<String, usize> {
         self.audit.writes(MANAGER_ACCOUNT)
@@ -260,7 +272,9 @@ impl Cluster {
 
     /// The manager's writes to nodes.
     pub(crate) fn node_writes(&self) -> BTreeMap<String, usize> {
-        self.writes().into_iter().filter(|(write, _)| !write.contains(" events")).collect()
+        let others = [" events", " leases"];
+        let is_node = |write: &str| !others.iter().any(|other| write.contains(other));
+        self.writes().into_iter().filter(|(write, _)| is_node(write)).collect()
     }
 
     /// Removes what an earlier test may have left.

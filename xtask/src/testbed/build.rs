@@ -58,7 +58,7 @@ const VCSIM: Module = Module {
 };
 const PEERS: Module = Module {
     name: "peers",
-    parts: "kubernetes/cloud-provider-vsphere, to compare ourselves with",
+    parts: "kubernetes/cloud-provider-vsphere, to be compared with",
     patience: "about 4 minutes the first time",
     package: "k8s.io/cloud-provider-vsphere/cmd/vsphere-cloud-controller-manager",
 };
@@ -91,7 +91,7 @@ pub fn build(progress: &dyn Fn(Progress<'_>)) -> Result<Binaries> {
     Ok(Binaries { kube, vcsim })
 }
 
-/// Builds upstream's manager, and returns where it is.
+/// Builds upstream's manager, which benches and some tests need, and returns where it is.
 pub fn build_peer(progress: &dyn Fn(Progress<'_>)) -> Result<PathBuf> {
     PEERS.build(progress)
 }

@@ -20,6 +20,12 @@ pub struct ManagerOptions {
     pub config: String,
     /// For `--kubeconfig`.
     pub kubeconfig: PathBuf,
+    /// For `--secure-port`, unless it is among the arguments: where it serves HTTPS. Nowhere (0) by
+    /// default, because managers of many tests run on one machine at the same time; `None` for a program
+    /// that does not know the flag.
+    pub secure_port: Option<u16>,
+    /// Without leader election: no lease to wait for, and no requests about one.
+    pub alone: bool,
     /// More arguments.
     pub args: Vec<String>,
     /// More environment.
@@ -38,6 +44,8 @@ impl ManagerOptions {
             subcommand: vec!["ccm".into()],
             config: config.into(),
             kubeconfig: kubeconfig.into(),
+            secure_port: Some(0),
+            alone: false,
             args: Vec::new(),
             env: Vec::new(),
         }
@@ -62,6 +70,14 @@ impl Manager {
         let mut command = Command::new(&options.binary);
         command.args(&options.subcommand);
         command.arg("--cloud-config").arg(&config).arg("--kubeconfig").arg(&options.kubeconfig);
+        if options.alone {
+            command.arg("--leader-elect=false");
+        }
+        if let Some(port) = options.secure_port
+            && !options.args.iter().any(|arg| arg.starts_with("--secure-port"))
+        {
+            command.arg(format!("--secure-port={port}"));
+        }
         command.args(&options.args);
         for (name, _) in std::env::vars_os() {
             if steers(&name.to_string_lossy()) {

@@ -3,8 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use jiff::SignedDuration;
-
+use super::go::duration;
 use crate::controllers::lifecycle::Options;
 
 /// If this environment variable is set, whatever to, no Node is deleted; upstream's escape hatch.
@@ -12,7 +11,9 @@ const SKIP_DELETION: &str = "SKIP_NODE_DELETION";
 
 /// When a Node may be deleted.
 #[derive(Clone, Debug, PartialEq, clap::Args)]
-pub(super) struct Flags {
+#[command(next_help_heading = "Cloud node lifecycle controller flags")]
+#[group(skip)]
+pub(crate) struct Flags {
     /// How often nodes that are not ready are looked at, unless something tells of them sooner.
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     node_monitor_period: Duration,
@@ -44,7 +45,7 @@ pub(super) struct Flags {
 
 impl Flags {
     /// The controller's options.
-    pub(super) fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         Options {
             monitor_period: self.node_monitor_period,
             confirm_after: self.deletion_confirm_after,
@@ -59,15 +60,6 @@ impl Flags {
     }
 }
 
-/// A duration as Go writes it: `90s`, `1m30s`, `2h`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    text.parse::<SignedDuration>()
-        .ok()
-        .and_then(|duration| Duration::try_from(duration).ok())
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "expected a duration above zero such as 90s, 1m30s or 2h".to_owned())
-}
-
 fn share(text: &str) -> Result<f64, String> {
     text.parse::<f64>()
         .ok()
@@ -78,16 +70,6 @@ fn share(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_are_read_as_go_writes_them() {
-        for (text, seconds) in [("60s", 60), ("1m30s", 90), ("5m", 300), ("2h", 7200), ("1h0m0s", 3600)] {
-            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
-        }
-        for text in ["", "5", "-5s", "0s", "soon"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn shares_are_shares() {
