@@ -7,6 +7,7 @@
 //! of `/etc/cloud`, and `--kubeconfig` in addition, and is told so.
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::ops::Deref;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -197,4 +198,19 @@ fn put(directory: &Path, files: &BTreeMap<String, String>) {
     for (name, text) in files {
         std::fs::write(directory.join(name), text).unwrap();
     }
+}
+
+/// A port that nobody listens on right now.
+pub(super) fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Asks the manager's server as a kubelet or Prometheus does; the status code.
+pub(super) async fn ask(port: u16, path: &str, token: Option<&str>) -> Result<u16, reqwest::Error> {
+    let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build()?;
+    let mut request = client.get(format!("https://127.0.0.1:{port}{path}"));
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    Ok(request.send().await?.status().as_u16())
 }

@@ -2,20 +2,21 @@
 //! every right that it needs, and needs every right that it has.
 
 use std::collections::BTreeSet;
-use std::net::TcpListener;
 
 use serde_json::Value;
 use xtask::testbed::{Vcsim, VcsimOptions, eventually};
 
 use super::objects::Objects;
-use super::pod::Pod;
+use super::pod::{Pod, ask, free_port};
 use crate::support::{Cluster, LATER, Request, SOON, names, specs};
 
 const ACCOUNT: &str = "vsphere-cloud-controller";
 
 /// Rights that this test does not see used: resource, verb, and when they are.
-const RARE: &[(&str, &str, &str)] =
-    &[("events", "patch", "the same Event again, no sooner than five minutes after the first")];
+const RARE: &[(&str, &str, &str)] = &[
+    ("events", "patch", "the same Event again, no sooner than five minutes after the first"),
+    ("secrets", "get", "for one look at it; the manager itself lists and watches"),
+];
 
 /// Somebody without any right.
 const STRANGER: &str =
@@ -61,21 +62,6 @@ fn rights(objects: &Objects) -> Vec<Right<'_>> {
     found
 }
 
-/// A port that nobody listens on right now.
-pub(super) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
-}
-
-/// Asks the manager's server as a kubelet or Prometheus does; the status code.
-pub(super) async fn ask(port: u16, path: &str, token: Option<&str>) -> Result<u16, reqwest::Error> {
-    let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build()?;
-    let mut request = client.get(format!("https://127.0.0.1:{port}{path}"));
-    if let Some(token) = token {
-        request = request.bearer_auth(token);
-    }
-    Ok(request.send().await?.status().as_u16())
-}
-
 #[tokio::test]
 async fn the_account_of_the_manifests_may_do_all_that_is_needed_and_nothing_else() {
     let cluster = Cluster::of_its_own().await;
@@ -107,7 +93,7 @@ async fn the_account_of_the_manifests_may_do_all_that_is_needed_and_nothing_else
 
     let vms = vcsim.create_vms("right-", 4).await.unwrap();
     cluster.register(&specs(&vms[..3])).await;
-    leader.wait_for_log("refused", SOON).await.unwrap();
+    leader.wait_for_log("refuses the login", SOON).await.unwrap();
     secret.set_credentials("127.0.0.1", &vcsim, vcsim.password());
     secret.apply(&cluster).await;
     cluster.initialised(&names(&vms[..3]), SOON).await;

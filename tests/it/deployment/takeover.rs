@@ -36,7 +36,7 @@ fn start(options: ManagerOptions, more: &[&str]) -> Manager {
 
 /// Upstream's, with its limits raised, and with its eye on the addresses all the time.
 fn start_theirs(binary: &std::path::Path, config: &Config, cluster: &Cluster) -> Manager {
-    let mut options = ManagerOptions::new(binary, config.yaml(), cluster.kubeconfig());
+    let mut options = ManagerOptions::new(binary, config.ini(), cluster.kubeconfig());
     options.subcommand.clear();
     let fast = ["--kube-api-qps=2000", "--kube-api-burst=4000", "--concurrent-node-syncs=16"];
     let more = [&fast[..], &["--node-status-update-frequency=1s", "--secure-port=0"]].concat();

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use xtask::testbed::{Vcsim, VcsimOptions, eventually};
 
 use super::objects::{Objects, forget_rights_of_tests};
-use super::pod::Pod;
+use super::pod::{Pod, ask};
 use crate::support::{Cluster, LATER, Request, SOON, names, specs};
 
 /// The port that upstream's arguments leave as it is: one at a time.
@@ -32,7 +32,7 @@ zone = k8s-zone
 ";
 
 /// What upstream's roles do not permit, and what the log says then: verb, resource, text.
-const MISSING: &[(&str, &str, &str)] = &[];
+const MISSING: &[(&str, &str, &str)] = &[("create", "tokenreviews", "create tokenreviews")];
 
 fn upstream(vcsim: &Vcsim, dialect: Option<&str>) -> Objects {
     let mut objects = Objects::parse(include_str!("upstream.yaml"));
@@ -72,6 +72,9 @@ async fn upstreams_manifest_starts_us_and_nodes_are_initialised() {
         port_is_free().await;
         let manager = Pod::run(&cluster, pod(&daemons), &objects, &[]).await;
         cluster.initialised(&names(&vms), LATER).await;
+        // Health is for everybody; for metrics upstream's roles lack a right.
+        assert_eq!(ask(HTTPS, "/healthz", None).await.unwrap(), 200);
+        assert_eq!(ask(HTTPS, "/metrics", Some("token")).await.unwrap(), 401);
         for (_, _, text) in MISSING {
             manager.wait_for_log(text, SOON).await.unwrap();
         }
