@@ -92,6 +92,27 @@ impl Objects {
         }
     }
 
+    /// Takes rules out of a role, as administrators do who want to grant less.
+    pub(super) fn revoke(&mut self, kind: &str, resource: &str, verb: &str) {
+        let mut count = 0;
+        for role in self.0.iter_mut().filter(|object| object["kind"] == kind) {
+            role["rules"].as_array_mut().unwrap().retain(|rule| {
+                let has = |key: &str, text: &str| rule[key].as_array().unwrap().iter().any(|it| it == text);
+                let meant = has("resources", resource) && has("verbs", verb);
+                count += usize::from(meant);
+                !meant
+            });
+        }
+        assert_eq!(count, 1, "rules about {verb} {resource}");
+    }
+
+    /// Takes an object out.
+    pub(super) fn remove(&mut self, kind: &str, name: &str) {
+        let before = self.0.len();
+        self.0.retain(|object| object["kind"] != kind || object["metadata"]["name"] != name);
+        assert_eq!(self.0.len() + 1, before, "{kind} {name}");
+    }
+
     /// Applies all, with every unknown or duplicate field refused.
     pub(super) async fn apply(&self, cluster: &Cluster) {
         for object in &self.0 {

@@ -7,12 +7,14 @@
 //! of `/etc/cloud`, and `--kubeconfig` in addition, and is told so.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::ops::Deref;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Once, OnceLock};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 use xtask::testbed::{Lifeline, Process, RunDir, workspace};
@@ -102,21 +104,17 @@ impl Pod {
     }
 }
 
-/// Whether what needs root is possible here; says so once if not.
+/// Whether what needs root is possible here. If not, it is said and counted, past the test's own output.
 pub(super) fn may_chroot() -> bool {
-    static SAY: Once = Once::new();
-    let root = rustix_is_root();
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let id = Command::new("id").arg("-u").output().unwrap();
+    let root = id.stdout.trim_ascii() == b"0";
     if !root {
-        SAY.call_once(|| {
-            eprintln!("NOT TESTED: the file system of the image (chroot), because this is not root")
-        });
+        let count = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
+        let why = "the image's file system, because chroot is for root only";
+        let _ = writeln!(std::io::stderr(), "NOT TESTED ({count}): {why}");
     }
     root
-}
-
-fn rustix_is_root() -> bool {
-    let output = Command::new("id").arg("-u").output().unwrap();
-    output.stdout.trim_ascii() == b"0"
 }
 
 /// The image of the product, laid out as the Dockerfile does: `runtime` and `program`.

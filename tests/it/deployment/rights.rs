@@ -62,17 +62,31 @@ fn rights(objects: &Objects) -> Vec<Right<'_>> {
     found
 }
 
-#[tokio::test]
-async fn the_account_of_the_manifests_may_do_all_that_is_needed_and_nothing_else() {
-    let cluster = Cluster::of_its_own().await;
-    let vcsim = Vcsim::start(VcsimOptions::default()).await.unwrap();
-    let (mut objects, mut secret) = (Objects::rendered("base"), Objects::secret());
+/// The manifests with the vCenter named in them as they advise.
+fn installation(vcsim: &Vcsim) -> Objects {
+    let mut objects = Objects::rendered("base");
     let port = vcsim.port();
     let name_vcenter = |config: &str| {
         let server = format!("server: 127.0.0.1\n    port: {port}");
         config.replace("server: vc.example.com", &server).replace("# caFile:", "caFile:")
     };
     objects.name_vcenter("server: vc.example.com", name_vcenter, Some(vcsim.ca()));
+    objects
+}
+
+/// Arguments beside those of the manifest: where it serves, and to be quick about nodes that are gone.
+fn flags(port: u16) -> Vec<String> {
+    let hasty = ["--node-monitor-period=300ms", "--deletion-confirm-after=1s"];
+    let mut flags = hasty.map(str::to_owned).to_vec();
+    flags.push(format!("--secure-port={port}"));
+    flags
+}
+
+#[tokio::test]
+async fn the_account_of_the_manifests_may_do_all_that_is_needed_and_nothing_else() {
+    let cluster = Cluster::of_its_own().await;
+    let vcsim = Vcsim::start(VcsimOptions::default()).await.unwrap();
+    let (objects, mut secret) = (installation(&vcsim), Objects::secret());
     secret.set_credentials("vc.example.com", &vcsim, "wrong");
     objects.apply(&cluster).await;
     secret.apply(&cluster).await;
@@ -81,12 +95,6 @@ async fn the_account_of_the_manifests_may_do_all_that_is_needed_and_nothing_else
 
     // Two replicas; on one node here, so each has a port of its own.
     let https = free_port();
-    let flags = |port: u16| {
-        let hasty = ["--node-monitor-period=300ms", "--deletion-confirm-after=1s"];
-        let mut flags = hasty.map(str::to_owned).to_vec();
-        flags.push(format!("--secure-port={port}"));
-        flags
-    };
     let leader = Pod::run(&cluster, pod, &objects, &flags(https)).await;
     leader.wait_for_log("the lease is ours", SOON).await.unwrap();
     let standby = Pod::run(&cluster, pod, &objects, &flags(free_port())).await;
@@ -143,4 +151,40 @@ async fn the_account_of_the_manifests_may_do_all_that_is_needed_and_nothing_else
     {
         assert!(asked(verb, resource), "nobody {verb}s {resource}");
     }
+}
+
+#[tokio::test]
+async fn without_the_rights_that_are_not_needed_for_it_nodes_are_initialised_and_the_log_says_what_is_missing()
+ {
+    let cluster = Cluster::of_its_own().await;
+    let vcsim = Vcsim::start(VcsimOptions::default()).await.unwrap();
+    let (mut objects, mut secret) = (installation(&vcsim), Objects::secret());
+    secret.set_credentials("vc.example.com", &vcsim, vcsim.password());
+    objects.revoke("ClusterRole", "events", "create");
+    objects.revoke("ClusterRole", "nodes", "delete");
+    objects.remove("ClusterRoleBinding", "vsphere-cloud-controller:auth-delegator");
+    objects.remove("RoleBinding", "vsphere-cloud-controller:apiserver-authentication-reader");
+    objects.apply(&cluster).await;
+    secret.apply(&cluster).await;
+    let deployment = objects.stored(&cluster, "Deployment").await;
+    let port = free_port();
+    let manager = Pod::run(&cluster, &deployment["spec"]["template"]["spec"], &objects, &flags(port)).await;
+
+    let vms = vcsim.create_vms("modest-", 2).await.unwrap();
+    cluster.register(&specs(&vms)).await;
+    cluster.initialised(&names(&vms), LATER).await;
+    assert_eq!(ask(port, "/livez", None).await.unwrap(), 200);
+    assert_eq!(ask(port, "/metrics", Some("token")).await.unwrap(), 401);
+    vcsim.delete_vm("modest-0").await.unwrap();
+    cluster.set_ready("modest-0", false).await;
+    for said in [
+        "an Event was not written",
+        "the Node could not be written",
+        "create tokenreviews",
+        "get ConfigMap kube-system/extension-apiserver-authentication",
+    ] {
+        manager.wait_for_log(said, LATER).await.unwrap();
+    }
+    assert!(cluster.has("modest-0").await);
+    manager.check().unwrap();
 }
