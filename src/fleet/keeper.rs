@@ -57,8 +57,17 @@ impl Keeper {
         Self::follow(vcenter, Arc::new(sender), inventory, options)
     }
 
-    /// The same credentials from elsewhere.
-    pub(super) fn succeeded(&self, vcenter: &Vcenter, inventory: Inventory, options: &Options) -> Self {
+    /// The credentials from elsewhere from now on; those that were tried are used at once.
+    pub(super) fn succeeded(
+        &self,
+        vcenter: &Vcenter,
+        tried: Option<Arc<Credentials>>,
+        inventory: Inventory,
+        options: &Options,
+    ) -> Self {
+        if let Some(tried) = tried {
+            drop(self.sender.send_replace(Ok(tried)));
+        }
         Self::follow(vcenter, Arc::clone(&self.sender), inventory, options)
     }
 

@@ -1,10 +1,12 @@
 //! One vCenter that is in use.
 
+use std::sync::Arc;
+
 use super::change::Running;
 use super::files::Trust;
 use super::keeper::Keeper;
 use super::{Options, Unusable, trial};
-use crate::config::Vcenter;
+use crate::config::{Credentials, Vcenter};
 use crate::provider::VcenterHandle;
 use crate::vsphere::inventory::{Inventory, ZoneOptions};
 use crate::vsphere::{Endpoint, Error};
@@ -52,20 +54,20 @@ impl Member {
         }
     }
 
-    /// The same vCenter as it is configured now.
+    /// The same vCenter as it is configured now; `tried` are credentials that it accepts.
     pub(super) fn reconfigured(
         &self,
         vcenter: &Vcenter,
         trust: &Trust,
         retrust: bool,
-        credentials: bool,
+        tried: Option<Arc<Credentials>>,
         options: &Options,
     ) -> Result<Self, Unusable> {
         if retrust {
             self.inventory.retrust(&vcenter.tls).map_err(|error| unusable(vcenter, error))?;
         }
-        let keeper = if credentials || retrust {
-            self.keeper.succeeded(vcenter, self.inventory.clone(), options)
+        let keeper = if retrust || vcenter.credentials != self.vcenter.credentials {
+            self.keeper.succeeded(vcenter, tried, self.inventory.clone(), options)
         } else {
             self.keeper.clone()
         };

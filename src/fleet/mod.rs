@@ -26,7 +26,7 @@ use futures::future::{join_all, try_join_all};
 use kube::Client;
 use tokio::sync::mpsc;
 
-use crate::config::{Config, Labels};
+use crate::config::{Config, Credentials, Labels};
 use crate::metrics::Metrics;
 use crate::provider::CurrentInstances;
 use crate::vsphere::Endpoint;
@@ -144,25 +144,27 @@ impl Fleet {
             let (before, zones, options) = (&before, zones.as_ref(), &self.options);
             async move {
                 match change {
-                    Change::New => Member::tried(vcenter, zones, trust, options).await,
+                    Change::New => Ok((Member::tried(vcenter, zones, trust, options).await?, None)),
                     Change::Stays { member, trust: retrust, credentials } => {
                         let member = &before[*member];
-                        if *retrust || *credentials {
-                            trial::reconfigured(vcenter, member, *retrust, *credentials, options).await?;
-                        }
-                        Ok(member.clone())
+                        let tried = if *retrust || *credentials {
+                            trial::reconfigured(vcenter, member, *retrust, *credentials, options).await?
+                        } else {
+                            None
+                        };
+                        Ok((member.clone(), tried))
                     }
                 }
             }
         });
         // One that fails drops the others: what was begun for them ends with their last handle.
-        let members: Vec<Member> = try_join_all(tried).await?;
+        let members: Vec<(Member, Option<Arc<Credentials>>)> = try_join_all(tried).await?;
         let mut after = Vec::new();
-        for ((vcenter, change), member) in config.vcenters.iter().zip(&plan).zip(members) {
+        for ((vcenter, change), (member, tried)) in config.vcenters.iter().zip(&plan).zip(members) {
             after.push(match change {
                 Change::New => member,
-                Change::Stays { trust: retrust, credentials, .. } => {
-                    member.reconfigured(vcenter, trust, *retrust, *credentials, &self.options)?
+                Change::Stays { trust: retrust, .. } => {
+                    member.reconfigured(vcenter, trust, *retrust, tried, &self.options)?
                 }
             });
         }

@@ -19,18 +19,18 @@ const READING: Duration = Duration::from_secs(5);
 const CONNECTING: Duration = Duration::from_secs(20);
 
 /// Tries what is to change of a vCenter in use: its certificates, and its credentials by a login of
-/// its own, which ends at once.
+/// its own, which ends at once. Returns those that were accepted, if there are others than before.
 pub(super) async fn reconfigured(
     vcenter: &Vcenter,
     member: &Member,
     trust: bool,
     credentials: bool,
     options: &Options,
-) -> Result<(), Unusable> {
+) -> Result<Option<Arc<Credentials>>, Unusable> {
     let tried = async {
         if !credentials {
             let (_sender, none) = watch::channel(Err("only the certificate is tried".to_owned()));
-            return Session::new(vcenter, none)?.probe().await;
+            return Session::new(vcenter, none)?.probe().await.map(|()| None);
         }
         let offered = tokio::time::timeout(READING, sources::follow(vcenter, &options.client).next()).await;
         let offered = match offered {
@@ -38,9 +38,11 @@ pub(super) async fn reconfigured(
             _ => return Err(Error::NoCredentials("they could not be read in time".to_owned())),
         };
         if member.keeper.holds(&offered) && !trust {
-            return Ok(());
+            return Ok(None);
         }
-        login(vcenter, Arc::new(offered)).await
+        let offered = Arc::new(offered);
+        login(vcenter, Arc::clone(&offered)).await?;
+        Ok(Some(offered))
     };
     tried.await.map_err(|error| Unusable { vcenter: vcenter.id.clone(), error })
 }

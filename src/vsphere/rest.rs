@@ -77,7 +77,16 @@ impl Rest {
         match self.exchange(operation, &id).await {
             Err(Error::NotAuthenticated) => {
                 let (id, _) = self.log_in(Some(epoch)).await?;
-                self.exchange(operation, &id).await
+                match self.exchange(operation, &id).await {
+                    Err(Error::NotAuthenticated) if self.login.lock().await.shared => {
+                        Err(Error::Configuration(format!(
+                            "{}: REST does not take the session of the session manager's ticket; that needs vSphere 8.0 \
+                             U3 or newer, before that zones need a user and a password",
+                            self.session.endpoint()
+                        )))
+                    }
+                    outcome => outcome,
+                }
             }
             other => other,
         }

@@ -297,20 +297,68 @@ fn what_nsx_does_needs_nsx() {
     assert_eq!(load_balancer.problems().len(), 6, "{load_balancer:#?}");
 }
 
+/// The same in INI, below a vCenter of three lines; beginnings only.
+const INI_MISTAKES: &[(&str, &str)] = &[
+    ("[NSXT]\nhost\n", "5: [NSXT] host: there is no value; write host = ..."),
+    ("[NSXT]\nuser = a\npassword = b\n", "4: [NSXT] host: is missing; write the host name or IP address"),
+    (
+        "[NSXT]\nhost = nsx\n",
+        "4: [NSXT]: there are no credentials for NSX; write `user` and `password`, `secret-name` and",
+    ),
+    ("[NSXT]\nhost = nsx\nuser = a\n", "6: [NSXT] user: needs `password` beside it in `[NSXT]`"),
+    (
+        "[NSXT]\nhost = nsx\nvmc-auth-host = a\n",
+        "6: [NSXT] vmc-auth-host: needs `vmc-access-token` beside it in `[NSXT]`",
+    ),
+    (
+        "[NSXT]\nhost = https://nsx/\nuser = a\npassword = b\n",
+        "5: [NSXT] host: is not a host name or IP address",
+    ),
+    (
+        "[NSXT]\nhost = nsx\nuser = a\npassword = b\nremote-auth = 2\n",
+        "8: [NSXT] remote-auth: \"2\" is neither true nor false; write one of the two",
+    ),
+    (
+        "[LoadBalancerClass]\n",
+        "4: [LoadBalancerClass]: the class has no name; write [LoadBalancerClass \"name\"]",
+    ),
+    (
+        "[LoadBalancer]\nsize = SMALL\ntags = a=b\n",
+        "6: [LoadBalancer] tags: expected a JSON object of texts, as in \"{\\\"scope\\\": \\\"tag\\\"}\"",
+    ),
+    (
+        "[LoadBalancer]\nsize = SMALL\ntags = \"{\\\"a\\\": 1}\"\n",
+        "6: [LoadBalancer] tags: expected a JSON object of texts",
+    ),
+    (
+        "[LoadBalancer]\nsize = tiny\n",
+        "5: [LoadBalancer] size: \"tiny\" is not a size; expected one of SMALL,",
+    ),
+    ("[LoadBalancer]\nip-pool-id = p\n", "4: [LoadBalancer] size: is missing; write one of SMALL, MEDIUM,"),
+    (
+        "[LoadBalancer]\nip-pool-id = p\n",
+        "4: [LoadBalancer] tier1-gateway-path: is missing; write it, or `lb-service-id`",
+    ),
+    (
+        "[LoadBalancerClass \"a\"]\nip-pool-id = p\nip-pool-name = q\n",
+        "6: [LoadBalancerClass \"a\"] ip-pool-name: cannot stand beside `ip-pool-id`; keep one of the two",
+    ),
+    ("[LoadBalancerClass \"a\"]\n", "4: [LoadBalancer] tcp-app-profile-name: is missing; write it, or"),
+    (
+        "[Route]\nrouter-path = /\n",
+        "5: [Route] router-path: \"/\" is not the policy path of a router; expected one",
+    ),
+    ("[Route]\nrouter-path = /t\n", "4: [Route]: needs `[NSXT]` with the host of NSX Manager"),
+    ("[Route \"x\"]\n", "4: [Route \"x\"]: a name has no place here"),
+];
+
 #[test]
 fn ini_mistakes() {
-    for (text, want) in [
-        ("[NSXT]\nhost\n", "f:5: [NSXT] host: there is no value; write host = ..."),
-        ("[LoadBalancerClass]\n", "f:4: [LoadBalancerClass]: the class has no name"),
-        (
-            "[LoadBalancer]\nsize = SMALL\ntags = a=b\n",
-            "f:6: [LoadBalancer] tags: expected a JSON object of texts, as in \"{\\\"scope\\\": \\\"tag\\\"}\"",
-        ),
-        ("[Route \"x\"]\n", "f:4: [Route \"x\"]: a name has no place here"),
-    ] {
+    for (text, want) in INI_MISTAKES {
         let loaded = loaded(&format!("{VCENTER_INI}{text}"));
         let told: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
-        assert!(told.iter().any(|line| line.starts_with(want)), "{told:?}");
+        assert!(told.iter().any(|line| line.starts_with(&format!("f:{want}"))), "{want}: {told:#?}");
+        assert!(loaded.config.vcenters.len() == 1 && loaded.config.route.configured().is_none());
     }
 }
 

@@ -8,10 +8,11 @@ use tokio::sync::watch;
 use vsphere_cloud::config::{Credentials, Tls, Vcenter};
 use vsphere_cloud::vsphere::soap::{DecodeError, Reader, Request, Writer};
 use vsphere_cloud::vsphere::{CredentialFeed, Error, MoRef, Session, Tags};
-use xtask::testbed::Vcsim;
+use xtask::testbed::{Object, RunDir, Vcsim, VcsimOptions};
 
 use super::common::{ask, change, credentials, session, vcenter_at, vcsim};
 use super::front::{Authority, Front, Identity};
+use crate::support::{Cluster, Config, SOON, label, names, specs};
 
 /// `SessionManager.AcquireCloneTicket`, which only a session manager calls.
 #[derive(Debug)]
@@ -118,6 +119,58 @@ async fn the_ticket_begins_a_session_for_soap_and_rest() {
     let requests = vcsim.requests().await.unwrap();
     assert_eq!((requests.soap("Logout"), requests.rest("DELETE ")), (2, 0), "{:?}", requests.rest);
     assert!(vcsim.sessions().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_vcenter_that_is_too_old_to_share_with_rest_is_told_of() {
+    let vcsim = vcsim().await;
+    let authority = Authority::new("ca");
+    let identity = authority.issue(&[HOST]);
+    let manager = Manager::start(&identity).await;
+    let old = Front::of(&vcsim, &identity, |seen| {
+        seen.head.lines().next()?.contains(" /api/").then(|| (401, String::new()))
+    })
+    .await;
+    manager.will_give(&ticket(&session(&vcsim)).await);
+    let tls = Tls { ca_files: vec![authority.file()], ..Tls::default() };
+    let session = Session::new(&vcenter_at(old.port, tls), manager.feed()).unwrap();
+    let error = Tags::new(session).attached(&[MoRef::new("Datacenter", "datacenter-2")]).await.unwrap_err();
+    assert!(error.to_string().contains("needs vSphere 8.0 U3 or newer"), "{error}");
+    assert_eq!(vcsim.requests().await.unwrap().soap("CloneSession"), 1, "the SOAP session is not given up");
+}
+
+#[tokio::test]
+async fn nodes_get_their_zones_without_any_password() {
+    let cluster = Cluster::get().await;
+    let vcsim =
+        Vcsim::start(VcsimOptions { seed: "sharing".into(), ..VcsimOptions::default() }).await.unwrap();
+    for (category, tag) in [("k8s-region", "r"), ("k8s-zone", "z")] {
+        vcsim.tag(category, tag, Object::Named("Datacenter", "DC0")).await.unwrap();
+    }
+    let authority = Authority::new("ca");
+    let manager = Manager::start(&authority.issue(&[HOST])).await;
+    let owner = session(&vcsim);
+    manager.will_give(&ticket(&owner).await);
+    let directory = RunDir::new().unwrap();
+    let url = format!("https://{HOST}:{}/session", manager.front.port);
+    directory.write("127.0.0.1.vc-session-manager-url", url).unwrap();
+    directory.write("127.0.0.1.vc-session-manager-token", "t0k3n\n").unwrap();
+    let text = format!(
+        "global: {{secretsDirectory: {}}}\nlabels: {{region: k8s-region, zone: k8s-zone}}\nvcenter:\n  vc: {{server: \
+         {HOST}, port: {}, caFile: '{}:{}'}}\n",
+        directory.path().display(),
+        vcsim.port(),
+        vcsim.ca().display(),
+        authority.file().display(),
+    );
+    let vms = vcsim.create_vms("sharing-", 2).await.unwrap();
+    cluster.register(&specs(&vms)).await;
+    let _manager = cluster.manager_with(&Config::of(&[&vcsim]), |options| options.config = text);
+    for node in cluster.initialised(&names(&vms), SOON).await {
+        assert_eq!(label(&node, "topology.kubernetes.io/zone"), Some("z"));
+    }
+    let requests = vcsim.requests().await.unwrap();
+    assert_eq!((requests.soap("Login"), requests.soap("CloneSession"), requests.failed_logins), (1, 1, 0));
 }
 
 #[tokio::test]
