@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::{Value, json};
-use xtask::testbed::{Progress, Vcsim, build_kustomize, workspace};
+use xtask::testbed::{Vcsim, build_kustomize, workspace};
 
-use crate::support::Cluster;
+use crate::support::{Cluster, tell};
 
 /// Objects of a manifest.
 #[derive(Debug, Clone)]
@@ -137,12 +137,6 @@ impl Objects {
 
 fn manifests() -> std::path::PathBuf {
     workspace().join("manifests/vsphere-cloud-controller")
-}
-
-fn tell(progress: Progress<'_>) {
-    if let Progress::Line(line) = progress {
-        eprintln!("testbed: {line}");
-    }
 }
 
 /// As `kubectl apply --server-side` has it, with one manager for all: what an earlier manifest of the

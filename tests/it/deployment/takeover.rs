@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Node;
-use xtask::testbed::{Manager, ManagerOptions, Progress, Vcsim, VcsimOptions, build_peer, eventually};
+use xtask::testbed::{Manager, ManagerOptions, Vcsim, VcsimOptions, build_peer, eventually};
 
 use super::objects::Objects;
-use crate::support::{Cluster, Config, LATER, QUIET, Request, SOON, addresses, names, product, specs};
+use crate::support::{Cluster, Config, LATER, QUIET, Request, SOON, addresses, names, product, specs, tell};
 
 /// How many nodes change hands: `TAKEOVER_NODES=1000 cargo test --test it deployment::takeover`.
 const NODES: &str = "TAKEOVER_NODES";
@@ -153,10 +153,4 @@ async fn nodes_go_from_upstream_to_us_and_back_and_nothing_changes_but_an_annota
     assert_eq!(again, [], "upstream's manager found something to correct");
     assert!(cluster.nodes_but_annotations().await == before, "something has changed");
     drop(theirs);
-}
-
-fn tell(progress: Progress<'_>) {
-    if let Progress::Line(line) = progress {
-        eprintln!("testbed: {line}");
-    }
 }
