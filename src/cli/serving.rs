@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::flags::go::{self, Switch};
 
-/// What the HTTPS server has to know. A path that is empty was not given.
+/// What the HTTPS server has to know.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Secure serving flags")]
 #[group(skip)]
@@ -76,6 +76,35 @@ pub struct ServingArgs {
     /// What they find out about the process.
     #[command(flatten)]
     pub debugging: DebuggingArgs,
+}
+
+impl ServingArgs {
+    /// Takes what was left blank for not given: manifests made from templates have such flags.
+    pub(super) fn drop_blanks(&mut self) {
+        let (authentication, authorization) = (&mut self.authentication, &mut self.authorization);
+        for path in [
+            &mut self.cert_dir,
+            &mut self.tls_cert_file,
+            &mut self.tls_private_key_file,
+            &mut authentication.authentication_kubeconfig,
+            &mut authentication.client_ca_file,
+            &mut authentication.requestheader_client_ca_file,
+            &mut authorization.authorization_kubeconfig,
+        ] {
+            path.take_if(|path| path.as_os_str().is_empty());
+        }
+        for list in [
+            &mut self.tls_cipher_suites,
+            &mut authentication.requestheader_allowed_names,
+            &mut authentication.requestheader_username_headers,
+            &mut authentication.requestheader_uid_headers,
+            &mut authentication.requestheader_group_headers,
+            &mut authentication.requestheader_extra_headers_prefix,
+            &mut authorization.authorization_always_allow_paths,
+        ] {
+            list.retain(|element| !element.is_empty());
+        }
+    }
 }
 
 /// How the server learns who asks.

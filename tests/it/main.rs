@@ -6,6 +6,7 @@
 mod architecture;
 mod client;
 mod config_command;
+mod deployment;
 mod leader;
 mod lifecycle;
 mod live;
