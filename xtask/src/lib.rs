@@ -7,6 +7,7 @@
 
 pub mod bench;
 pub mod demo;
+pub mod mutants;
 mod progress;
 mod terminal;
 pub mod testbed;

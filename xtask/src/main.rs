@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{bench, demo};
+use xtask::{bench, demo, mutants};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about, version)]
@@ -21,6 +21,8 @@ enum Task {
     BenchFloor(bench::FloorOptions),
     /// Shows the product at work: a control plane, a simulated vCenter, and nodes becoming ready
     Demo(demo::Options),
+    /// Takes mechanisms away one by one, and sees whether a test notices
+    Mutants(mutants::Options),
     /// Builds the testbed (control plane and simulated vCenter), as the tests do when need be
     Testbed,
 }
@@ -32,6 +34,7 @@ async fn main() -> ExitCode {
         Task::Bench(options) => bench::run(options).await,
         Task::BenchFloor(options) => bench::floor(options).await,
         Task::Demo(options) => demo::run(options).await,
+        Task::Mutants(options) => mutants::run(&options),
         Task::Testbed => xtask::build_testbed().await.map(|binaries| {
             println!("{}\n{}", binaries.kube.display(), binaries.vcsim.display());
         }),

@@ -1,0 +1,109 @@
+//! What is taken away, and which test must notice.
+
+/// One mechanism without which a promise is broken.
+pub(super) struct Mutant {
+    /// What is missing in it.
+    pub(super) without: &'static str,
+    /// The file, from the top of the repository.
+    pub(super) file: &'static str,
+    /// Text that is there exactly once …
+    pub(super) replace: &'static str,
+    /// … and what takes its place.
+    pub(super) with: &'static str,
+    /// The integration test that must go red.
+    pub(super) test: &'static str,
+}
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        without: "the look at the folder, which tells lost rights from a destroyed VM",
+        file: "src/vsphere/inventory/sighting.rs",
+        replace: "if folder_readable {",
+        with: "if folder_readable || !folder_readable {",
+        test: "lifecycle::doubt::an_account_that_has_lost_its_rights_on_a_folder_sees_no_machine_and_proves_nothing",
+    },
+    Mutant {
+        without: "the wait for every vCenter's answer",
+        file: "src/provider/existence.rs",
+        replace: "if !unknown.is_empty() {",
+        with: "if unknown.len() > 99 {",
+        test: "lifecycle::doubt::a_deletion_waits_until_every_vcenter_has_answered",
+    },
+    Mutant {
+        without: "the search by uuid beside the look at the object",
+        file: "src/vsphere/inventory/sighting.rs",
+        replace: "let found = lookup.find(connection, &queries).await?;",
+        with: "let found = vec![Vec::new(); lookup.find(connection, &queries).await?.len()];",
+        test: "lifecycle::doubt::a_machine_that_was_registered_anew_is_the_same_machine",
+    },
+    Mutant {
+        without: "the second look before a deletion",
+        file: "src/controllers/lifecycle/evidence.rs",
+        replace: "        self.confirmed\n",
+        with: "        self.proved.is_some()\n",
+        test: "lifecycle::doubt::a_machine_that_was_registered_anew_is_the_same_machine",
+    },
+    Mutant {
+        without: "the breaker",
+        file: "src/controllers/lifecycle/breaker.rs",
+        replace: "self.gone > self.allowed",
+        with: "self.gone > self.allowed + 999",
+        test: "lifecycle::doubt::a_vcenter_whose_inventory_is_empty_for_a_while_costs_no_node",
+    },
+    Mutant {
+        without: "the question whether the host is connected",
+        file: "src/provider/existence.rs",
+        replace: "(ConnectionState::Connected, PowerState::Off) => Power::Off,",
+        with: "(_, PowerState::Off) => Power::Off,",
+        test: "lifecycle::states::machines_that_their_hosts_do_not_tell_of_are_neither_deleted_nor_tainted",
+    },
+    Mutant {
+        without: "the hold after two refused logins",
+        file: "src/vsphere/login_guard.rs",
+        replace: "self.refusals >= REFUSALS_BEFORE_HOLD",
+        with: "self.refusals >= REFUSALS_BEFORE_HOLD + 99",
+        test: "nodes::credentials::a_wrong_password_is_told_and_tried_twice_only",
+    },
+    Mutant {
+        without: "the guard on a former leader's writes",
+        file: "src/k8s/leader/guard.rs",
+        replace: "        if is_read(request.method()) {",
+        with: "        if is_read(request.method()) || !request.uri().path().is_empty() {",
+        test: "leader::frozen::one_that_was_frozen_in_the_middle_of_its_writes_makes_none_when_it_wakes",
+    },
+    Mutant {
+        without: "the trial of new credentials",
+        file: "src/fleet/keeper.rs",
+        replace: "Health::Up => Treatment::Try,",
+        with: "Health::Up => Treatment::Use,",
+        test: "live::credentials::a_password_that_changes_in_the_secret_first_is_used_when_vcenter_knows_it",
+    },
+    Mutant {
+        without: "the second look at a file that is being written",
+        file: "src/fleet/reload.rs",
+        replace: "        if now != self.last {",
+        with: "        if now != self.last && self.source.read().is_ok() {",
+        test: "live::file::a_file_that_is_being_written_is_waited_for",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testbed::workspace;
+
+    #[test]
+    fn every_mutant_still_fits_the_code() {
+        for mutant in MUTANTS {
+            let source = std::fs::read_to_string(workspace().join(mutant.file)).unwrap();
+            let found = source.matches(mutant.replace).count();
+            assert_eq!(found, 1, "{}: {:?} is there {found} times", mutant.file, mutant.replace);
+            let (_, function) = mutant.test.rsplit_once("::").unwrap();
+            let path = mutant.test.replace("::", "/");
+            let (module, _) = path.rsplit_once('/').unwrap();
+            let test = workspace().join("tests/it").join(module).with_extension("rs");
+            let text = std::fs::read_to_string(&test).unwrap_or_else(|_| panic!("{}", test.display()));
+            assert!(text.contains(&format!("async fn {function}(")), "{}", mutant.test);
+        }
+    }
+}
