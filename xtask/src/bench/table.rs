@@ -21,7 +21,7 @@ const ROWS: [(&str, Figure); 12] = [
     ("vCenter requests besides the pages", |measured| {
         over_runs(measured, |run| number(run.requests.besides_pages)).map(count)
     }),
-    ("pages (`WaitForUpdatesEx`)", |measured| {
+    ("further pages, long polls", |measured| {
         over_runs(measured, |run| number(run.requests.pages)).map(count)
     }),
     ("SOAP + REST logins", |measured| {
