@@ -73,16 +73,20 @@ async fn a_file_that_is_being_written_is_waited_for() {
     cluster.register(&specs(&vms)).await;
     let notices = Notices::of(&cluster).await;
     let config = Config::of(&[&vcsim]);
-    // Much longer than the writing takes, also on a busy machine.
-    let manager =
-        cluster.manager_with(&config, |options| options.args.push("--config-poll-period=1500ms".into()));
+    // Whoever looks sees each state once at most.
+    let (period, pause) = (Duration::from_secs(2), Duration::from_millis(1400));
+    let manager = cluster.manager_with(&config, |options| {
+        options.args.push(format!("--config-poll-period={}ms", period.as_millis()));
+    });
     cluster.initialised(&names(&vms), SOON).await;
 
-    // In place, with a pause in the middle of a word.
+    // In place, each time as far as the middle of a word.
     let text = config.nodes("internalNetworkSubnetCidr", "0.0.0.0/0").yaml();
-    let half = text.find("assword").unwrap();
-    fs::write(manager.config_path(), &text[..half]).unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    for word in ["erver", "assword", "ubnetCidr"] {
+        let half = text.find(word).unwrap();
+        fs::write(manager.config_path(), &text[..half]).unwrap();
+        tokio::time::sleep(pause).await;
+    }
     fs::write(manager.config_path(), &text).unwrap();
     notices.wait("ConfigurationChanged").await;
     let refused = notices.all("ConfigurationRefused").await;
