@@ -84,6 +84,7 @@ struct State {
 
 struct LoggedIn {
     epoch: u64,
+    user: String,
     cookie: SecretString,
     soap_action: String,
     content: ServiceContent,
@@ -251,7 +252,7 @@ impl Session {
                     vcenter = %self.endpoint(), user = user.user_name, server = content.about.full_name,
                     api = &soap_action["urn:vim25/".len()..], epoch, "logged in"
                 );
-                Ok(LoggedIn { epoch, cookie, soap_action, content })
+                Ok(LoggedIn { epoch, user: user.user_name, cookie, soap_action, content })
             }
             Err(error) if error.fault_kind() == Some(FaultKind::InvalidLogin) => {
                 Err(self.login_refused(credentials))
@@ -386,6 +387,11 @@ impl Connection {
     /// The managers of this vCenter.
     pub fn content(&self) -> &ServiceContent {
         &self.login.content
+    }
+
+    /// The account as vCenter knows it.
+    pub fn user(&self) -> &str {
+        &self.login.user
     }
 
     /// Which login this is; each new one has a higher number.
