@@ -27,7 +27,9 @@ fn unreachable(subject: &str, error: &Error) -> Finding {
     let text = error.to_string();
     let what = text.strip_prefix(&format!("{subject}: ")).unwrap_or(&text).to_owned();
     let fix = match error {
-        Error::Tls(_) => "see whether this is vCenter's HTTPS port, and whether something on the way ends TLS",
+        Error::Tls(_) => {
+            "see whether this is vCenter's HTTPS port, and whether something on the way ends TLS"
+        }
         _ => {
             "see that `server` and `port` are right, that the name resolves from here, and that no firewall or \
              proxy is between"
@@ -48,8 +50,9 @@ fn judge(subject: &str, seen: &Presented, tls: &Tls, now: Timestamp) -> (Vec<Fin
                 Ok(()) => "it could be: CA and name are right".to_owned(),
                 Err(why) => format!("it would be refused: {why}"),
             };
-            let message =
-                format!("the certificate is not checked (insecureFlag); {would}. Anybody can read the password");
+            let message = format!(
+                "the certificate is not checked (insecureFlag); {would}. Anybody can read the password"
+            );
             let fix = match chain {
                 Ok(()) => "remove insecureFlag".to_owned(),
                 Err(_) => format!("remove insecureFlag; {advice}"),
@@ -60,7 +63,8 @@ fn judge(subject: &str, seen: &Presented, tls: &Tls, now: Timestamp) -> (Vec<Fin
         (Ok(()), Some(false)) => {
             let message =
                 format!("trusted by its CA, but it is not the one of the thumbprint{}", until(seen));
-            let fix = format!("set `thumbprint: {}`, or remove thumbprint, which has no effect here", seen.sha256);
+            let fix =
+                format!("set `thumbprint: {}`, or remove thumbprint, which has no effect here", seen.sha256);
             findings.push(TOPIC.warn(subject, message, fix));
             true
         }
@@ -138,16 +142,40 @@ mod tests {
             ("all well", seen(90, Ok(()), None), &strict, true, Severity::Ok, &["until 2026-04-01"]),
             ("soon", seen(29, Ok(()), None), &strict, true, Severity::Warning, &["in 29 days"]),
             ("not so soon", seen(30, Ok(()), None), &strict, true, Severity::Ok, &[]),
-            ("by thumbprint", seen(90, Err("who?"), Some(true)), &strict, true, Severity::Ok, &["thumbprint"]),
-            ("past", seen(-1, Err("expired"), Some(true)), &strict, true, Severity::Warning, &["has expired"]),
+            (
+                "by thumbprint",
+                seen(90, Err("who?"), Some(true)),
+                &strict,
+                true,
+                Severity::Ok,
+                &["thumbprint"],
+            ),
+            (
+                "past",
+                seen(-1, Err("expired"), Some(true)),
+                &strict,
+                true,
+                Severity::Warning,
+                &["has expired"],
+            ),
             ("old thumbprint", seen(90, Ok(()), Some(false)), &strict, true, Severity::Warning, &["AB:AB"]),
-            ("unknown", seen(90, Err("UnknownIssuer"), None), &strict, false, Severity::Failure, &[
-                "UnknownIssuer",
-                "thumbprint: AB:AB",
-                "caFile",
-            ]),
+            (
+                "unknown",
+                seen(90, Err("UnknownIssuer"), None),
+                &strict,
+                false,
+                Severity::Failure,
+                &["UnknownIssuer", "thumbprint: AB:AB", "caFile"],
+            ),
             ("neither", seen(90, Err("x"), Some(false)), &strict, false, Severity::Failure, &["configured"]),
-            ("insecure", seen(90, Err("x"), None), &insecure, true, Severity::Warning, &["insecureFlag", "AB:AB"]),
+            (
+                "insecure",
+                seen(90, Err("x"), None),
+                &insecure,
+                true,
+                Severity::Warning,
+                &["insecureFlag", "AB:AB"],
+            ),
             ("needlessly", seen(90, Ok(()), None), &insecure, true, Severity::Warning, &["it could be"]),
         ];
         for (what, seen, tls, trusted, severity, parts) in cases {

@@ -1,7 +1,7 @@
 //! The file, and the environment over it.
 
 use super::{Finding, Severity, Topic};
-use crate::config::{self, Config, ConfigError, CredentialSource, FeatureName, Loaded, Problem};
+use crate::config::{self, Config, ConfigError, CredentialSource, Loaded, Problem};
 
 const TOPIC: Topic = Topic::Configuration;
 
@@ -17,24 +17,13 @@ pub(super) fn findings(file: &str, loaded: &Result<Loaded, ConfigError>) -> Vec<
         }
     };
     let mut findings = Vec::new();
-    let disabled = disabled(&loaded.config);
+    // Features that stay off because of a mistake are among these, with the consequence.
     for warning in &loaded.warnings {
-        // What disables a feature is told once, with the feature.
-        if disabled.iter().any(|(_, problems)| problems.contains(&warning.problem)) {
-            continue;
-        }
         let severity = match warning.severity {
             config::Severity::Warning => Severity::Warning,
             config::Severity::Note => Severity::Note,
         };
         findings.push(of_problem(severity, &warning.problem));
-    }
-    for (feature, problems) in disabled {
-        for problem in problems {
-            let mut finding = of_problem(Severity::Warning, problem);
-            finding.message = format!("{} is not used: {}", feature.as_str(), finding.message);
-            findings.push(finding);
-        }
     }
     findings.push(TOPIC.ok(file, summary(&loaded.config)));
     findings
@@ -52,16 +41,6 @@ fn of_problem(severity: Severity, problem: &Problem) -> Finding {
     TOPIC.finding(severity, subject, message, None)
 }
 
-/// Features that are wanted and stay off.
-fn disabled(config: &Config) -> Vec<(FeatureName, &[Problem])> {
-    let all = [
-        (FeatureName::Nsxt, config.nsxt.problems()),
-        (FeatureName::LoadBalancer, config.load_balancer.problems()),
-        (FeatureName::Route, config.route.problems()),
-    ];
-    all.into_iter().filter(|(_, problems)| !problems.is_empty()).collect()
-}
-
 fn summary(config: &Config) -> String {
     let vcenters: Vec<String> = config
         .vcenters
@@ -72,7 +51,10 @@ fn summary(config: &Config) -> String {
                 CredentialSource::Secret(secret) => format!("Secret {secret}"),
                 CredentialSource::Directory(directory) => format!("directory {}", directory.display()),
             };
-            format!("vCenter {} at {}:{}, credentials from {source}", vcenter.id, vcenter.server, vcenter.port)
+            format!(
+                "vCenter {} at {}:{}, credentials from {source}",
+                vcenter.id, vcenter.server, vcenter.port
+            )
         })
         .collect();
     vcenters.join("; ")
@@ -91,10 +73,14 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_with_their_lines_and_all_at_once() {
-        let found = check("vcenter:\n  a:\n    server: vc\n    port: eight\n  b:\n    port: 99999\n");
+        let found = check(
+            "vcenter:\n  a:\n    server: vc\n    port: eight\n  b:\n    server: vc2\n    port: 99999\n",
+        );
         assert!(found.len() > 1 && found.iter().all(|(severity, ..)| *severity == Severity::Failure));
-        assert_eq!(found[0].1, "vsphere.conf:4");
-        assert!(found[0].2.contains("port"), "{found:?}");
+        for line in ["vsphere.conf:4", "vsphere.conf:7"] {
+            let told = found.iter().any(|(_, subject, message)| subject == line && message.contains("port"));
+            assert!(told, "{line}: {found:?}");
+        }
     }
 
     #[test]
@@ -113,9 +99,8 @@ mod tests {
         let text = "global:\n  user: u\n  password: p\nvcenter:\n  vc:\n    server: vc\nloadBalancer:\n  \
                     ipPoolName: pool\n  size: HUGE\n";
         let found = check(text);
-        let about: Vec<_> = found.iter().filter(|(.., message)| message.contains("is not used")).collect();
-        assert!(!about.is_empty(), "{found:?}");
-        let size = found.iter().filter(|(.., message)| message.contains("HUGE")).count();
-        assert!(size <= 1, "{found:?}");
+        let size: Vec<_> = found.iter().filter(|(.., message)| message.contains("HUGE")).collect();
+        assert_eq!((size.len(), size[0].0, size[0].1.as_str()), (1, Severity::Warning, "vsphere.conf:9"));
+        assert!(size[0].2.contains("there are no load balancers until this is corrected"), "{size:?}");
     }
 }

@@ -11,14 +11,16 @@ const TOPIC: Topic = Topic::Credentials;
 /// Reads them.
 pub(super) async fn check(vcenter: &Vcenter, client: Option<&Client>) -> (Vec<Finding>, Option<Credentials>) {
     if let (CredentialSource::Secret(secret), None) = (&vcenter.credentials, client) {
-        let message = format!("they are in Secret {secret}, which cannot be read without a cluster; no login is tried");
+        let message =
+            format!("they are in Secret {secret}, which cannot be read without a cluster; no login is tried");
         return (vec![TOPIC.warn(&vcenter.id, message, "give --kubeconfig")], None);
     }
     match read_credentials(vcenter, client).await {
         Ok(found) => {
-            let warnings = found.warnings.iter().map(|warning| {
-                TOPIC.warn(&vcenter.id, warning, "correct or remove the key")
-            });
+            let warnings = found
+                .warnings
+                .iter()
+                .map(|warning| TOPIC.warn(&vcenter.id, warning, "correct or remove the key"));
             let mut findings: Vec<Finding> = warnings.collect();
             let message = format!("{} from {}", found.credentials.account(), origin(&vcenter.credentials));
             findings.push(TOPIC.ok(&vcenter.id, message));

@@ -86,7 +86,8 @@ async fn missing(inventory: &Inventory, objects: &Objects) -> Result<Vec<EntityP
     let mut missing = Vec::new();
     for entities in all.chunks(OBJECTS_PER_QUESTION) {
         let user = connection.user();
-        let request = HasUserPrivilegeOnEntities { authorization_manager, entities, user, privileges: NEEDED };
+        let request =
+            HasUserPrivilegeOnEntities { authorization_manager, entities, user, privileges: NEEDED };
         let answer = connection.call(&request).await?;
         missing.extend(answer.into_iter().filter(|entity| !entity.missing.is_empty()));
     }
@@ -102,10 +103,12 @@ fn judge(subject: &str, objects: &Objects, missing: &[EntityPrivileges], zones: 
         );
         return vec![TOPIC.ok(subject, message)];
     }
-    let fix = "give the account the Read-only role there, or on an object above with \"Propagate to children\"";
+    let fix =
+        "give the account the Read-only role there, or on an object above with \"Propagate to children\"";
     let mut findings: Vec<Finding> = Vec::new();
     for entity in missing.iter().take(MOST_LISTED) {
-        let what = format!("{} is missing on {}", entity.missing.join(" and "), objects.describe(&entity.entity));
+        let what =
+            format!("{} is missing on {}", entity.missing.join(" and "), objects.describe(&entity.entity));
         findings.push(if &*entity.entity.kind == "VirtualMachine" {
             TOPIC.fail(subject, format!("{what}: the manager cannot see the Node's machine"), fix)
         } else if zones {

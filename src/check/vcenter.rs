@@ -101,7 +101,8 @@ fn version(subject: &str, about: &About) -> Option<Finding> {
         let message = format!("API {api} is older than vSphere 7.0, which nobody looks after any longer");
         return Some(TOPIC.warn(subject, message, "update vCenter"));
     }
-    let newer = format!("API {api} is newer than what this program knows; it speaks the newest version it knows");
+    let newer =
+        format!("API {api} is newer than what this program knows; it speaks the newest version it knows");
     (version > NEWEST_KNOWN).then(|| TOPIC.note(subject, newer))
 }
 
@@ -126,7 +127,9 @@ async fn datacenters(subject: &str, vcenter: &Vcenter, inventory: &Inventory) ->
         Err(_) => Error::Timeout { method: "RetrievePropertiesEx", seconds: READING.as_secs() },
     };
     let fix = match error {
-        Error::Configuration(_) => "name those in `datacenters` that are there, or give the account the Read-only role",
+        Error::Configuration(_) => {
+            "name those in `datacenters` that are there, or give the account the Read-only role"
+        }
         _ => "see what the message says",
     };
     (vec![TOPIC.fail(subject, error.to_string(), fix)], false)

@@ -29,7 +29,9 @@ pub(super) async fn check(subject: &str, labels: &Labels, inventory: &Inventory)
 
 fn unreadable(subject: &str, error: &Error) -> Finding {
     let fix = match error {
-        Error::Forbidden { .. } => "give the account the Read-only role at the root of vCenter (global permission)",
+        Error::Forbidden { .. } => {
+            "give the account the Read-only role at the root of vCenter (global permission)"
+        }
         Error::Status { .. } | Error::Unreachable(_) => {
             "tags are read by REST (/api, or /rest in old versions): see that nothing on the way blocks that"
         }

@@ -73,8 +73,7 @@ pub(super) fn passed_over(vm: &Vm, families: &[IpFamily], rules: &Nodes) -> Vec<
     let seen = seen(vm);
     let networks_absent = networks_absent(vm, rules);
     let shortage = problem::Shortage { vm, seen: &seen, missing: &[], families, rules, networks_absent };
-    let passed_over =
-        seen.iter().filter(|seen| !selected.iter().any(|address| Some(address.ip) == seen.ip));
+    let passed_over = seen.iter().filter(|seen| !selected.iter().any(|address| Some(address.ip) == seen.ip));
     passed_over.map(|seen| shortage.entry(seen)).collect()
 }
 

@@ -15,7 +15,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fleet", &["config", "metrics", "vsphere", "provider", "k8s"]),
     ("check", &["config", "vsphere", "cloud", "provider", "k8s", "controllers", "fleet"]),
     ("serve", &["metrics"]),
-    ("cli", &["config", "check", "fleet", "metrics", "vsphere", "cloud", "provider", "k8s", "controllers", "serve"]),
+    (
+        "cli",
+        &[
+            "config",
+            "check",
+            "fleet",
+            "metrics",
+            "vsphere",
+            "cloud",
+            "provider",
+            "k8s",
+            "controllers",
+            "serve",
+        ],
+    ),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

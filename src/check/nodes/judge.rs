@@ -122,7 +122,11 @@ fn machine(found: &Examined, tools_run: Option<bool>, troubles: &mut Troubles) {
         PowerState::On | PowerState::Unknown => None,
     };
     if let Some(state) = state {
-        troubles.add(Severity::Warning, format!("the VM is {state}"), "switch it on, or delete it with its Node");
+        troubles.add(
+            Severity::Warning,
+            format!("the VM is {state}"),
+            "switch it on, or delete it with its Node",
+        );
     } else if tools_run == Some(false) {
         troubles.add(
             Severity::Warning,
@@ -149,7 +153,10 @@ fn written(node: &Node, instance: &Instance, plan: &Plan, troubles: &mut Trouble
     if id.is_some_and(|id| id != instance.provider_id) {
         troubles.add(
             Severity::Note,
-            format!("its providerID is not {}, which vCenter gives; it is understood, and stays", instance.provider_id),
+            format!(
+                "its providerID is not {}, which vCenter gives; it is understood, and stays",
+                instance.provider_id
+            ),
             "",
         );
     }

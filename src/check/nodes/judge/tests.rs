@@ -74,8 +74,7 @@ fn nodes_that_are_all_right_tell_what_they_are() {
     let seen = found(|examined, _| {
         examined.passed_over.push("10.0.0.9: another one comes first".to_owned());
         let on = |name: &str| Some((name.to_owned(), MoRef::new("HostSystem", "host-1")));
-        examined.zone =
-            Some(ZoneFacts { tags: ZoneTags { region: on("r"), zone: on("z") }, problem: None });
+        examined.zone = Some(ZoneFacts { tags: ZoneTags { region: on("r"), zone: on("z") }, problem: None });
     });
     let finding = judged(&registered(), &seen);
     assert_eq!(finding.severity, Severity::Ok, "{finding:?}");
@@ -89,7 +88,8 @@ fn nodes_that_are_all_right_tell_what_they_are() {
     ] {
         assert!(finding.message.contains(part), "{part}: {finding:?}");
     }
-    let kind = json!({INSTANCE_TYPE: "vsphere-vm.cpu-2", "beta.kubernetes.io/instance-type": "vsphere-vm.cpu-2"});
+    let kind =
+        json!({INSTANCE_TYPE: "vsphere-vm.cpu-2", "beta.kubernetes.io/instance-type": "vsphere-vm.cpu-2"});
     assert_eq!(judged(&initialised(kind), &found(|_, _| ())).severity, Severity::Ok);
 }
 
@@ -100,7 +100,11 @@ fn machines_in_trouble() {
         (|_, vm| vm.power_state = PowerState::Off, Severity::Warning, "switched off"),
         (|_, vm| vm.power_state = PowerState::Suspended, Severity::Warning, "suspended"),
         (|_, vm| vm.connection_state = ConnectionState::Stale, Severity::Warning, "lost its connection"),
-        (|found, _| found.instance.addresses.problem = Some("no ipv6 address".into()), Severity::Warning, "no ipv6"),
+        (
+            |found, _| found.instance.addresses.problem = Some("no ipv6 address".into()),
+            Severity::Warning,
+            "no ipv6",
+        ),
         (|found, _| found.instance.zone.problem = Some("no tag".into()), Severity::Warning, "no tag"),
         (|found, _| found.instance.addresses = Addresses::default(), Severity::Failure, "NoAddresses: "),
     ];
@@ -109,7 +113,8 @@ fn machines_in_trouble() {
         assert_eq!(finding.severity, *severity, "{finding:?}");
         assert!(finding.message.contains(part), "{finding:?}");
     }
-    let silent = Seen { tools_run: Some(false), ..found(|found, _| found.instance.addresses = Addresses::default()) };
+    let silent =
+        Seen { tools_run: Some(false), ..found(|found, _| found.instance.addresses = Addresses::default()) };
     let finding = judged(&registered(), &silent);
     assert_eq!(finding.severity, Severity::Failure, "the worst counts");
     assert!(finding.message.contains("VMware Tools do not run") && finding.fix.is_some(), "{finding:?}");
@@ -142,7 +147,11 @@ fn nodes_without_a_machine() {
     let candidate = |id: &str| Candidate { location: format!("{id} in vc"), found_by: "DNS name" };
     for (error, severity, part) in [
         (InstanceError::NotFound("none".into()), Severity::Failure, "none"),
-        (InstanceError::Ambiguous(vec![candidate("vm-1"), candidate("vm-2")]), Severity::Failure, "vm-2 in vc"),
+        (
+            InstanceError::Ambiguous(vec![candidate("vm-1"), candidate("vm-2")]),
+            Severity::Failure,
+            "vm-2 in vc",
+        ),
         (
             InstanceError::Mismatch { by_provider_id: candidate("vm-1"), by_system_uuid: candidate("vm-2") },
             Severity::Failure,
