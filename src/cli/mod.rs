@@ -96,8 +96,9 @@ fn command() -> clap::Command {
 fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let mut command = command();
     let matches = command.try_get_matches_from_mut(with_workload(args)).map_err(hints::add)?;
-    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
-    if let Workload::Ccm(args) = &cli.workload {
+    let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    if let Workload::Ccm(args) = &mut cli.workload {
+        args.serving.drop_blanks();
         args.check().map_err(|mistake| command.error(ErrorKind::ValueValidation, mistake))?;
     }
     Ok(cli)

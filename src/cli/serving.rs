@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::flags::go::{self, Switch};
 
-/// What the HTTPS server has to know. A path that is empty was not given.
+/// What the HTTPS server has to know.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Secure serving flags")]
 #[group(skip)]
@@ -61,7 +61,7 @@ pub struct ServingArgs {
     #[arg(long, default_value = "false")]
     pub permit_port_sharing: Switch,
 
-    /// Listen also where an old connection lingers (SO_REUSEADDR).
+    /// Accepted without effect: listening where an old connection lingers (SO_REUSEADDR) is always permitted.
     #[arg(long, default_value = "false")]
     pub permit_address_sharing: Switch,
 
@@ -78,13 +78,42 @@ pub struct ServingArgs {
     pub debugging: DebuggingArgs,
 }
 
+impl ServingArgs {
+    /// Takes what was left blank for not given: manifests made from templates have such flags.
+    pub(super) fn drop_blanks(&mut self) {
+        let (authentication, authorization) = (&mut self.authentication, &mut self.authorization);
+        for path in [
+            &mut self.cert_dir,
+            &mut self.tls_cert_file,
+            &mut self.tls_private_key_file,
+            &mut authentication.authentication_kubeconfig,
+            &mut authentication.client_ca_file,
+            &mut authentication.requestheader_client_ca_file,
+            &mut authorization.authorization_kubeconfig,
+        ] {
+            path.take_if(|path| path.as_os_str().is_empty());
+        }
+        for list in [
+            &mut self.tls_cipher_suites,
+            &mut authentication.requestheader_allowed_names,
+            &mut authentication.requestheader_username_headers,
+            &mut authentication.requestheader_uid_headers,
+            &mut authentication.requestheader_group_headers,
+            &mut authentication.requestheader_extra_headers_prefix,
+            &mut authorization.authorization_always_allow_paths,
+        ] {
+            list.retain(|element| !element.is_empty());
+        }
+    }
+}
+
 /// How the server learns who asks.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Authentication flags")]
 #[group(skip)]
 #[non_exhaustive]
 pub struct AuthenticationArgs {
-    /// A kubeconfig with the right to create TokenReviews. Without it every token is anonymous.
+    /// A kubeconfig with the right to create TokenReviews, if the manager itself is not to ask.
     #[arg(long, value_name = "FILE", value_parser = go::path())]
     pub authentication_kubeconfig: Option<PathBuf>,
 
@@ -96,7 +125,8 @@ pub struct AuthenticationArgs {
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = go::duration_or_zero)]
     pub authentication_token_webhook_cache_ttl: Duration,
 
-    /// Start also if the look into the cluster fails; then requests may all be anonymous.
+    /// Do not warn if the look into the cluster fails. It never keeps the manager from starting, and is
+    /// tried again.
     #[arg(long, default_value = "false")]
     pub authentication_tolerate_lookup_failure: Switch,
 
@@ -135,8 +165,7 @@ pub struct AuthenticationArgs {
 #[group(skip)]
 #[non_exhaustive]
 pub struct AuthorizationArgs {
-    /// A kubeconfig with the right to create SubjectAccessReviews. Without it only the paths that need no
-    /// authorization can be asked for.
+    /// A kubeconfig with the right to create SubjectAccessReviews, if the manager itself is not to ask.
     #[arg(long, value_name = "FILE", value_parser = go::path())]
     pub authorization_kubeconfig: Option<PathBuf>,
 
@@ -159,11 +188,11 @@ pub struct AuthorizationArgs {
 #[group(skip)]
 #[non_exhaustive]
 pub struct DebuggingArgs {
-    /// Serve profiles below /debug/pprof/.
+    /// Accepted without effect: profiles are a facility of Go, and there are none here.
     #[arg(long, default_value = "true")]
     pub profiling: Switch,
 
-    /// Profile waiting for locks too.
+    /// Accepted without effect, likewise.
     #[arg(long, default_value = "false")]
     pub contention_profiling: Switch,
 }

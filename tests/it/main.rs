@@ -7,6 +7,7 @@ mod architecture;
 mod check;
 mod client;
 mod config_command;
+mod deployment;
 mod leader;
 mod lifecycle;
 mod live;

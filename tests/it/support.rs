@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use xtask::testbed::RunDir;
+use xtask::testbed::{Progress, RunDir};
 
+pub(crate) use audit::Request;
 pub(crate) use cluster::Cluster;
 pub(crate) use config::{Config, Vcenter};
 pub(crate) use proxy::Proxy;
@@ -37,4 +38,12 @@ pub(crate) fn product() -> &'static Path {
         (path, run)
     });
     path
+}
+
+/// News from the build of a part of the testbed that only some tests need.
+#[expect(clippy::print_stderr, reason = "minutes of silence in a test would be worse")]
+pub(crate) fn tell(progress: Progress<'_>) {
+    if let Progress::Line(line) = progress {
+        eprintln!("testbed: {line}");
+    }
 }

@@ -36,6 +36,9 @@ impl FromStr for Gate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Ok(Self(String::new()));
+        }
         let (name, value) = text.split_once('=').unwrap_or((text, ""));
         let named = !name.trim().is_empty() && value.trim().parse::<Switch>().is_ok();
         named
@@ -48,7 +51,8 @@ impl Flags {
     /// What there is to say of them: of the known ones, and of each that is unknown.
     pub(crate) fn remarks(&self) -> (Option<String>, Vec<String>) {
         let is_known = |gate: &&Gate| KNOWN.split_whitespace().any(|known| known == gate.0);
-        let (known, unknown): (Vec<_>, Vec<_>) = self.feature_gates.iter().partition(is_known);
+        let given = self.feature_gates.iter().filter(|gate| !gate.0.is_empty());
+        let (known, unknown): (Vec<_>, Vec<_>) = given.partition(is_known);
         let names: Vec<&str> = known.iter().map(|gate| gate.0.as_str()).collect();
         let known = (!names.is_empty())
             .then(|| format!("--feature-gates {}: feature gates have no effect here", names.join(", ")));
@@ -67,7 +71,7 @@ mod tests {
 
     #[test]
     fn unknown_gates_are_told_with_the_nearest() {
-        let gates = ["AllAlpha=true", "WatchLst=False", "WatchList=1"];
+        let gates = ["AllAlpha=true", "WatchLst=False", "", "WatchList=1"];
         let flags = Flags { feature_gates: gates.iter().map(|gate| gate.parse().unwrap()).collect() };
         let (known, unknown) = flags.remarks();
         assert!(known.unwrap().contains("AllAlpha, WatchList"));
@@ -75,7 +79,7 @@ mod tests {
             unknown,
             ["--feature-gates WatchLst: there is no such feature gate; did you mean WatchList?"]
         );
-        for text in ["", "AllAlpha", "AllAlpha=", "AllAlpha=maybe", "=true"] {
+        for text in ["AllAlpha", "AllAlpha=", "AllAlpha=maybe", "=true"] {
             assert!(text.parse::<Gate>().is_err(), "{text}");
         }
     }

@@ -1,21 +1,13 @@
 //! Ours and upstream's manager around the same Lease.
 
-use xtask::testbed::{Manager, ManagerOptions, Progress, Vcsim, VcsimOptions, build_peer, eventually};
+use xtask::testbed::{Manager, ManagerOptions, Vcsim, VcsimOptions, build_peer, eventually};
 
 use super::common::{LEADS, QUICK, STANDS_BY, candidate, holder};
-use crate::support::{Cluster, Config, LATER, SOON, specs};
+use crate::support::{Cluster, Config, LATER, SOON, specs, tell};
 
 /// Starts upstream's manager; building it takes some minutes, once.
-#[expect(clippy::print_stderr, reason = "minutes of silence in a test would be worse")]
 async fn upstream(cluster: &Cluster, config: &Config) -> Manager {
-    let building = tokio::task::spawn_blocking(|| {
-        build_peer(&|progress| {
-            if let Progress::Line(line) = progress {
-                eprintln!("testbed: {line}");
-            }
-        })
-    });
-    let binary = building.await.unwrap().unwrap();
+    let binary = tokio::task::spawn_blocking(|| build_peer(&tell)).await.unwrap().unwrap();
     let mut options = ManagerOptions::new(binary, config.ini(), cluster.kubeconfig());
     options.subcommand.clear();
     options.args = QUICK.map(str::to_owned).into();

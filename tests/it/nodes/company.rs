@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Node, Taint};
-use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::json;
 use xtask::testbed::{Nic, NodeSpec, Vcsim, VcsimOptions, VmSpec, eventually};
 
@@ -27,7 +27,7 @@ async fn nodes_that_upstream_has_initialised_are_adopted_with_an_annotation_and_
         node.addresses = kinds.map(|(kind, address)| (kind.to_owned(), address.clone())).into();
     }
     cluster.register(&nodes).await;
-    let before = visible(&cluster).await;
+    let before = cluster.nodes_but_annotations().await;
 
     // What is needed to know later whether a machine is gone is written down, once.
     let mut expected: BTreeMap<String, usize> =
@@ -36,7 +36,7 @@ async fn nodes_that_upstream_has_initialised_are_adopted_with_an_annotation_and_
     written(&cluster, &expected).await;
     tokio::time::sleep(QUIET).await;
     assert_eq!(cluster.writes(), expected);
-    assert_eq!(visible(&cluster).await, before);
+    assert_eq!(cluster.nodes_but_annotations().await, before);
     manager.stop(SOON).await.unwrap();
 
     // The next start finds nothing to do.
@@ -68,17 +68,6 @@ async fn written(cluster: &Cluster, expected: &BTreeMap<String, usize>) {
     })
     .await
     .unwrap();
-}
-
-/// Everything about all nodes but their annotations.
-async fn visible(cluster: &Cluster) -> Vec<Node> {
-    let mut nodes = cluster.nodes().list(&ListParams::default()).await.unwrap().items;
-    for node in &mut nodes {
-        node.metadata.annotations = None;
-        node.metadata.managed_fields = None;
-        node.metadata.resource_version = None;
-    }
-    nodes
 }
 
 #[tokio::test]

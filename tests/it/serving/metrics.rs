@@ -119,3 +119,33 @@ async fn a_vcenter_that_goes_away_shows() {
     assert_eq!(page.value(&of_vcenter(faults)), Some(2.0));
     assert_eq!(page.value(r#"cloudprovider_vsphere_api_request_errors{request="Login"}"#), Some(2.0));
 }
+
+#[tokio::test]
+async fn reloads_are_counted_and_the_configuration_in_use_is_told() {
+    let cluster = Cluster::get().await;
+    let vcsim = Vcsim::start(VcsimOptions::default()).await.unwrap();
+    let config = Config::of(&[&vcsim]);
+    let serving = Serving::start(&cluster, &config, |options| {
+        options.args.extend([OPEN.to_owned() + ",/configz", "--config-poll-period=100ms".to_owned()]);
+    })
+    .await;
+    serving.get_when("it leads", "/readyz?verbose", None, |answer| answer.body.contains(": up\n")).await;
+    let reloads = async |outcome: &str, successful: f64| {
+        let total = format!("vsphere_cloud_config_reload_total{{outcome={outcome:?}}}");
+        serving
+            .get_when("the reload is counted", "/metrics", None, |answer| {
+                let page = Exposition::read(&answer.body);
+                page.value(&total) == Some(1.0)
+                    && page.value("vsphere_cloud_config_last_reload_successful") == Some(successful)
+            })
+            .await
+    };
+    serving.write_config(&config.clone().nodes("internalNetworkSubnetCidr", "10.9.0.0/16").yaml()).unwrap();
+    reloads("success", 1.0).await;
+    let configz = serving.get("/configz", None).await.body;
+    assert!(configz.contains("10.9.0.0/16") && !configz.contains(vcsim.password()), "{configz}");
+    serving.write_config("vcenter: [").unwrap();
+    reloads("failure", 0.0).await;
+    assert!(serving.get("/configz", None).await.body.contains("10.9.0.0/16"));
+    assert_eq!(serving.get("/readyz", None).await.status, 200);
+}

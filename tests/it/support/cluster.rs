@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use xtask::testbed::{Kube, KubeOptions, Manager, ManagerOptions, NodeSpec, RunDir, eventually};
 
-use super::audit::{Audit, policy};
+use super::audit::{Audit, POLICY, Request};
 use super::{Config, SOON, is_tainted, product};
 
 /// Who the manager is.
@@ -40,12 +40,14 @@ pub(crate) struct Cluster {
     running: Option<Running>,
     client: Client,
     audit: Audit,
+    /// Ends with the test.
+    own: bool,
     _permit: SemaphorePermit<'static>,
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let running = self.running.take().filter(|running| running.kube.check().is_ok());
+        let running = self.running.take().filter(|running| !self.own && running.kube.check().is_ok());
         IDLE.lock().unwrap_or_else(PoisonError::into_inner).extend(running);
     }
 }
@@ -64,7 +66,14 @@ impl Cluster {
         };
         let client = running.kube.client().await.unwrap();
         let audit = Audit::begin(running.audit_log.clone());
-        Self { running: Some(running), client, audit, _permit: permit }
+        Self { running: Some(running), client, audit, own: false, _permit: permit }
+    }
+
+    /// One that no other test gets afterwards: for tests that install things which stay.
+    pub(crate) async fn of_its_own() -> Self {
+        let mut cluster = Self::get().await;
+        cluster.own = true;
+        cluster
     }
 
     fn running(&self) -> &Running {
@@ -122,6 +131,17 @@ impl Cluster {
 
     pub(crate) async fn node(&self, name: &str) -> Node {
         self.nodes().get(name).await.unwrap()
+    }
+
+    /// Everything about all nodes but their annotations, and what counts changes.
+    pub(crate) async fn nodes_but_annotations(&self) -> Vec<Node> {
+        let mut nodes = self.nodes().list(&ListParams::default()).await.unwrap().items;
+        for node in &mut nodes {
+            node.metadata.annotations = None;
+            node.metadata.managed_fields = None;
+            node.metadata.resource_version = None;
+        }
+        nodes
     }
 
     /// Waits until these nodes are initialised, and returns them in this order.
@@ -237,7 +257,17 @@ impl Cluster {
 
     /// How often the manager wrote what; see the audit log.
     pub(crate) fn writes(&self) -> BTreeMap<String, usize> {
-        self.audit.writes()
+        self.audit.writes(MANAGER_ACCOUNT)
+    }
+
+    /// What a service account in `kube-system` has asked for; see the audit log.
+    pub(crate) fn requests_of(&self, account: &str) -> Vec<Request> {
+        self.audit.requests(&format!("system:serviceaccount:kube-system:{account}"))
+    }
+
+    /// A token of a service account in `kube-system`, as a pod gets it.
+    pub(crate) async fn token_of(&self, account: &str) -> String {
+        token(&Api::namespaced(self.client(), "kube-system"), account).await
     }
 
     /// The manager's writes to nodes.
@@ -276,7 +306,7 @@ fn say(event: &Event) -> String {
 impl Running {
     async fn start() -> Self {
         let run = RunDir::new().unwrap();
-        let policy = run.write("audit-policy.yaml", policy(MANAGER_ACCOUNT)).unwrap();
+        let policy = run.write("audit-policy.yaml", POLICY).unwrap();
         let audit_log = run.path().join("audit.log");
         let apiserver_args = vec![
             format!("--audit-policy-file={}", policy.display()),
@@ -327,8 +357,13 @@ async fn manager_account(client: &Client) -> String {
     let binding = named("ClusterRoleBinding", "rbac.authorization.k8s.io/v1", binding);
     bindings.create(&post, &serde_json::from_value(binding).unwrap()).await.unwrap();
 
+    token(&accounts, NAME).await
+}
+
+async fn token(accounts: &Api<ServiceAccount>, name: &str) -> String {
     let request =
         json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}});
-    let token: TokenRequest = accounts.create_subresource("token", NAME, &post, &request).await.unwrap();
+    let token: TokenRequest =
+        accounts.create_subresource("token", name, &PostParams::default(), &request).await.unwrap();
     token.status.unwrap().token
 }

@@ -62,6 +62,12 @@ const PEERS: Module = Module {
     patience: "about 4 minutes the first time",
     package: "k8s.io/cloud-provider-vsphere/cmd/vsphere-cloud-controller-manager",
 };
+const KUSTOMIZE: Module = Module {
+    name: "kustomize",
+    parts: "what `kubectl apply -k` renders manifests with",
+    patience: "about a minute the first time",
+    package: "sigs.k8s.io/kustomize/kustomize/v5",
+};
 
 /// The workspace's directory.
 pub fn workspace() -> PathBuf {
@@ -85,9 +91,14 @@ pub fn build(progress: &dyn Fn(Progress<'_>)) -> Result<Binaries> {
     Ok(Binaries { kube, vcsim })
 }
 
-/// Builds upstream's manager, which benches and one test need, and returns where it is.
+/// Builds upstream's manager, which benches and some tests need, and returns where it is.
 pub fn build_peer(progress: &dyn Fn(Progress<'_>)) -> Result<PathBuf> {
     PEERS.build(progress)
+}
+
+/// Builds kustomize, and returns where it is.
+pub fn build_kustomize(progress: &dyn Fn(Progress<'_>)) -> Result<PathBuf> {
+    KUSTOMIZE.build(progress)
 }
 
 /// The version of upstream's manager, as in its module's `go.mod`.

@@ -102,6 +102,12 @@ impl Kube {
         self.run.write(&format!("{name}.kubeconfig"), content)
     }
 
+    /// The CA of the apiserver's certificate, in PEM.
+    pub fn ca(&self) -> Result<String> {
+        let path = self.run.path().join("ca.pem");
+        std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+
     /// A client as administrator.
     ///
     /// Each call makes a new one: a client lives in the runtime in which it was made.

@@ -70,6 +70,26 @@ fn templates_leave_values_empty() {
 }
 
 #[test]
+fn blank_flags_of_the_server_are_none() {
+    let blank = given(&[
+        "--tls-cert-file=",
+        "--tls-private-key-file=",
+        "--client-ca-file=",
+        "--requestheader-allowed-names=",
+        "--authorization-always-allow-paths=",
+        "--feature-gates=",
+    ]);
+    let serving = blank.unwrap().serving;
+    assert_eq!(serving.tls_cert_file, None);
+    assert_eq!(serving.authentication.client_ca_file, None);
+    assert!(serving.authentication.requestheader_allowed_names.is_empty());
+    assert!(serving.authorization.authorization_always_allow_paths.is_empty());
+    let usual = given(&["--requestheader-allowed-names=a,b"]).unwrap().serving;
+    assert_eq!(usual.authentication.requestheader_allowed_names, ["a", "b"]);
+    assert_eq!(usual.authorization.authorization_always_allow_paths, ["/healthz", "/readyz", "/livez"]);
+}
+
+#[test]
 fn a_version_needs_nothing_else() {
     for (args, printed) in [("--version", true), ("--version=true", true), ("--version=raw", true)] {
         let args = parse(&["vsphere-cloud", "ccm", args]).unwrap();
