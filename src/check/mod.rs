@@ -123,13 +123,13 @@ async fn look_at_nodes(
     client: &Client,
     verbose: bool,
 ) -> Vec<Finding> {
-    let nodes = match nodes::list(client).await {
-        Ok((nodes, finding)) => (nodes, finding),
+    let (nodes, listed) = match nodes::list(client).await {
+        Ok(listed) => listed,
         Err(finding) => return vec![finding],
     };
-    let (nodes, listed) = nodes;
     let mut findings = vec![listed];
     if handles.is_empty() {
+        findings.push(Topic::Nodes.note("Nodes", "not looked at, because no vCenter can be asked"));
         return findings;
     }
     let inventories: HashMap<String, Inventory> =

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Finding, Topic};
+use super::{Finding, Severity, Topic};
 use crate::config::{Credentials, Labels, Vcenter};
 use crate::fleet::zone_options;
 use crate::vsphere::inventory::{Health, Inventory};
@@ -89,7 +89,7 @@ fn login_failed(subject: &str, error: &Error) -> Finding {
             format!("vCenter refuses the ticket of the {account}"),
             "see that the session manager serves this vCenter",
         ),
-        other => TOPIC.fail(subject, other.to_string(), "see what the message says"),
+        other => TOPIC.finding(Severity::Failure, subject, other.to_string(), None),
     }
 }
 
@@ -126,13 +126,11 @@ async fn datacenters(subject: &str, vcenter: &Vcenter, inventory: &Inventory) ->
         Ok(Err(_)) => Error::Unreachable("the inventory has ended".to_owned()),
         Err(_) => Error::Timeout { method: "RetrievePropertiesEx", seconds: READING.as_secs() },
     };
-    let fix = match error {
-        Error::Configuration(_) => {
-            "name those in `datacenters` that are there, or give the account the Read-only role"
-        }
-        _ => "see what the message says",
-    };
-    (vec![TOPIC.fail(subject, error.to_string(), fix)], false)
+    let fix = matches!(error, Error::Configuration(_)).then(|| {
+        "name those in `datacenters` that are there, or give the account the Read-only role on them"
+            .to_owned()
+    });
+    (vec![TOPIC.finding(Severity::Failure, subject, error.to_string(), fix)], false)
 }
 
 /// vCenters that are configured more than once.
@@ -156,7 +154,6 @@ pub(super) fn twins<'a>(known: impl Iterator<Item = (&'a str, Option<&'a str>)>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::Severity;
 
     #[test]
     fn versions_are_judged() {

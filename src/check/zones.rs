@@ -35,7 +35,7 @@ fn unreadable(subject: &str, error: &Error) -> Finding {
         Error::Status { .. } | Error::Unreachable(_) => {
             "tags are read by REST (/api, or /rest in old versions): see that nothing on the way blocks that"
         }
-        _ => "see what the message says; or remove `labels`, if no zones are wanted",
+        _ => "correct what the message says; or remove `labels`, if no zones are wanted",
     };
     TOPIC.fail(subject, format!("tag categories cannot be read: {error}"), fix)
 }

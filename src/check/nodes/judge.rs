@@ -78,7 +78,7 @@ fn unknown(node: &Node, error: &InstanceError, away: &[&str]) -> Finding {
             "if the machine was replaced under the same name, delete the Node and restart the kubelet, which \
              registers it anew",
         ),
-        InstanceError::Unknown(_) => TOPIC.fail(name, text, "see what is told about vCenter"),
+        InstanceError::Unknown(_) => TOPIC.finding(Severity::Failure, name, text, None),
     }
 }
 
@@ -140,7 +140,9 @@ fn machine(found: &Examined, tools_run: Option<bool>, troubles: &mut Troubles) {
 fn written(node: &Node, instance: &Instance, plan: &Plan, troubles: &mut Troubles) {
     if node.is_uninitialized() && !plan.initialised && !node.is_being_deleted() {
         for event in plan.events.iter().filter(|event| event.kind == EventKind::Warning) {
-            troubles.add(Severity::Failure, format!("{}: {}", event.reason, event.message), "");
+            // Which VM it is stands at the beginning of the line.
+            let message = event.message.replace(&instance.location, "the VM");
+            troubles.add(Severity::Failure, format!("{}: {message}", event.reason), "");
         }
     } else if let Some(problem) = &instance.addresses.problem {
         let fix = "correct the VM's network, or ipFamily and nodes in the configuration";

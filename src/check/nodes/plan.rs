@@ -4,7 +4,10 @@ use serde_json::Value;
 
 use crate::cloud::MACHINE_ANNOTATION;
 use crate::controllers::node::Plan;
-use crate::k8s::{JsonPatch, Operation};
+use crate::k8s::{BETA_INSTANCE_TYPE, BETA_REGION, BETA_ZONE, JsonPatch, Operation};
+
+/// Labels that only repeat another one in its old spelling.
+const REPEATING: [&str; 3] = [BETA_INSTANCE_TYPE, BETA_REGION, BETA_ZONE];
 
 /// Each change by itself, as in `label a=b`; what is only remembered is left out.
 pub(super) fn changes(plan: &Plan) -> Vec<String> {
@@ -23,9 +26,9 @@ fn change(operation: &Operation) -> Vec<String> {
     match (keys.as_slice(), value) {
         (["spec", "providerID"], Some(id)) => vec![format!("providerID {}", text(id))],
         (["spec", "taints", _], None) => vec!["no taint".to_owned()],
-        (["metadata", "labels", key], Some(value)) => vec![format!("label {key}={}", text(value))],
+        (["metadata", "labels", key], Some(value)) => label(key, value).into_iter().collect(),
         (["metadata", "labels"], Some(Value::Object(labels))) => {
-            labels.iter().map(|(key, value)| format!("label {key}={}", text(value))).collect()
+            labels.iter().filter_map(|(key, value)| label(key, value)).collect()
         }
         (["metadata", "annotations"], _) => Vec::new(),
         (["metadata", "annotations", key], _) if *key == MACHINE_ANNOTATION => Vec::new(),
@@ -35,6 +38,10 @@ fn change(operation: &Operation) -> Vec<String> {
         }
         _ => vec![keys.join(".")],
     }
+}
+
+fn label(key: &str, value: &Value) -> Option<String> {
+    (!REPEATING.contains(&key)).then(|| format!("label {key}={}", text(value)))
 }
 
 fn text(value: &Value) -> String {
@@ -53,6 +60,7 @@ mod tests {
         metadata.test(Pointer::new(["metadata", "uid"]), "u");
         metadata.swap(Pointer::new(["spec", "providerID"]), None, "vsphere://x");
         metadata.swap(Pointer::new(["metadata", "labels", "a.io/b"]), None, "c");
+        metadata.swap(Pointer::new(["metadata", "labels", BETA_ZONE]), None, "z");
         metadata.swap(Pointer::new(["metadata", "annotations", MACHINE_ANNOTATION]), None, "{}");
         metadata.remove(Pointer::new(["spec", "taints"]).then(0));
         let mut status = JsonPatch::new();

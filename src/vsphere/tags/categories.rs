@@ -24,7 +24,7 @@ impl Tags {
     /// The categories that the account may read: one request, and one for each.
     ///
     /// There is no question by name in any version.
-    pub async fn categories(&self) -> Result<Vec<Category>, Error> {
+    pub async fn categories(&mut self) -> Result<Vec<Category>, Error> {
         const LIST: &str = "category.list";
         let list =
             Operation { name: LIST, method: HttpMethod::Get, path: "category", action: None, body: None };
@@ -33,7 +33,11 @@ impl Tags {
         // What may not be read is as good as absent to zones too.
         let mut unreadable = Vec::new();
         for id in ids.unwrap_or_default() {
-            categories.extend(self.get("category.get", "category", &id, &mut unreadable).await?);
+            let category: Option<Category> =
+                self.get("category.get", "category", &id, &mut unreadable).await?;
+            // Names are read once.
+            self.categories.insert(id, category.as_ref().map(|category| category.name.clone()));
+            categories.extend(category);
         }
         Ok(categories)
     }
