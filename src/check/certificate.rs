@@ -134,11 +134,15 @@ mod tests {
         }
     }
 
+    /// What it is, what is seen, what is configured; whether a login can be tried, how bad it is, parts of
+    /// what is told.
+    type Case<'a> = (&'a str, Presented, &'a Tls, bool, Severity, &'a [&'a str]);
+
     #[test]
     fn certificates_are_judged() {
         let strict = Tls::default();
         let insecure = Tls { insecure: true, ..Tls::default() };
-        let cases: &[(&str, Presented, &Tls, bool, Severity, &[&str])] = &[
+        let cases: &[Case<'_>] = &[
             ("all well", seen(90, Ok(()), None), &strict, true, Severity::Ok, &["until 2026-04-01"]),
             ("soon", seen(29, Ok(()), None), &strict, true, Severity::Warning, &["in 29 days"]),
             ("not so soon", seen(30, Ok(()), None), &strict, true, Severity::Ok, &[]),

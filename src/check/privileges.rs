@@ -111,10 +111,10 @@ fn judge(subject: &str, objects: &Objects, missing: &[EntityPrivileges], zones: 
             format!("{} is missing on {}", entity.missing.join(" and "), objects.describe(&entity.entity));
         findings.push(if &*entity.entity.kind == "VirtualMachine" {
             TOPIC.fail(subject, format!("{what}: the manager cannot see the Node's machine"), fix)
-        } else if zones {
-            TOPIC.fail(subject, format!("{what}: zones cannot be told, and no end of a VM be proved"), fix)
         } else {
-            TOPIC.warn(subject, format!("{what}: that a VM is gone cannot be proved"), fix)
+            // What becomes of it is told with each Node.
+            let zones = if zones { "zones that it tells are unknown, and " } else { "" };
+            TOPIC.warn(subject, format!("{what}: {zones}that a VM below it is gone cannot be proved"), fix)
         });
     }
     if missing.len() > MOST_LISTED {
@@ -146,10 +146,11 @@ mod tests {
             missing: vec!["System.Read".to_owned()],
         };
         let missing = [lacks(&vm.moref), lacks(vm.host.as_ref().unwrap()), lacks(&cluster)];
-        for (zones, others) in [(true, Severity::Failure), (false, Severity::Warning)] {
+        for zones in [true, false] {
             let found = judge("vc", &objects, &missing, zones);
             let severities: Vec<_> = found.iter().map(|finding| finding.severity).collect();
-            assert_eq!(severities, [Severity::Failure, others, others]);
+            assert_eq!(severities, [Severity::Failure, Severity::Warning, Severity::Warning]);
+            assert_eq!(found[1].message.contains("zones"), zones);
             assert!(found[1].message.starts_with("System.Read is missing on HostSystem \"esx\" (host-1)"));
             assert!(found[2].message.contains("ClusterComputeResource:domain-c1"));
         }

@@ -7,7 +7,7 @@ use crate::controllers::node::{Plan, Rules, decide};
 use crate::k8s::{EventKind, INSTANCE_TYPE, Node, REGION, ZONE};
 use crate::provider::Examined;
 use crate::vsphere::MoRef;
-use crate::vsphere::inventory::{ConnectionState, PowerState};
+use crate::vsphere::inventory::{ConnectionState, FoundBy, PowerState};
 
 /// What came of one Node.
 #[derive(Debug)]
@@ -66,12 +66,17 @@ fn unknown(node: &Node, error: &InstanceError, away: &[&str]) -> Finding {
             "see that the VM is in a vCenter and datacenter of the configuration, and that the account has the \
              Read-only role on it and on what is above it",
         ),
-        InstanceError::Ambiguous(_) => TOPIC.fail(
-            name,
-            text,
-            "give each VM a BIOS uuid of its own (clones may share one), or take those that do not belong to the \
-             cluster out of the account's sight",
-        ),
+        InstanceError::Ambiguous(candidates) => {
+            let weak = [FoundBy::DnsName.as_str(), FoundBy::Ip.as_str()];
+            let fix = if candidates.iter().all(|candidate| weak.contains(&candidate.found_by)) {
+                "no VM has the Node's systemUUID, so that only name and address are left: correct the uuid that \
+                 the guest shows, or take VMs that do not belong to the cluster out of the account's sight"
+            } else {
+                "give each VM a BIOS uuid of its own (clones may share one), or take those that do not belong to \
+                 the cluster out of the account's sight"
+            };
+            TOPIC.fail(name, text, fix)
+        }
         InstanceError::Mismatch { .. } => TOPIC.fail(
             name,
             text,

@@ -19,7 +19,7 @@ fn registered() -> Node {
     .unwrap()
 }
 
-fn initialised(labels: serde_json::Value) -> Node {
+fn initialised(labels: &serde_json::Value) -> Node {
     let id = format!("vsphere://{UUID}");
     serde_json::from_value(json!({
         "metadata": {"name": "node-1", "uid": "u", "labels": labels},
@@ -90,7 +90,7 @@ fn nodes_that_are_all_right_tell_what_they_are() {
     }
     let kind =
         json!({INSTANCE_TYPE: "vsphere-vm.cpu-2", "beta.kubernetes.io/instance-type": "vsphere-vm.cpu-2"});
-    assert_eq!(judged(&initialised(kind), &found(|_, _| ())).severity, Severity::Ok);
+    assert_eq!(judged(&initialised(&kind), &found(|_, _| ())).severity, Severity::Ok);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn labels_that_are_not_true_of_the_machine() {
     let seen = found(|examined, _| {
         examined.instance.zone = Zone { zone: Some("b".into()), region: Some("r".into()), problem: None };
     });
-    let finding = judged(&initialised(json!({ZONE: "a", REGION: "r"})), &seen);
+    let finding = judged(&initialised(&json!({ZONE: "a", REGION: "r"})), &seen);
     assert_eq!(finding.severity, Severity::Warning);
     assert!(finding.message.contains("topology.kubernetes.io/zone is a, but the VM is in b"), "{finding:?}");
     assert!(!finding.message.contains("region is"), "{finding:?}");
@@ -137,7 +137,7 @@ fn what_a_manager_would_change_of_a_node_at_work_is_told() {
         examined.instance.addresses.selected[0].ip = "10.0.0.2".parse().unwrap();
         examined.instance.addresses.reported = vec!["10.0.0.2".parse().unwrap()];
     });
-    let finding = judged(&initialised(json!({})), &seen);
+    let finding = judged(&initialised(&json!({})), &seen);
     assert_eq!(finding.severity, Severity::Note);
     assert!(finding.message.contains("addresses Hostname node-1, InternalIP 10.0.0.2"), "{finding:?}");
 }
@@ -178,7 +178,7 @@ fn many_nodes_are_told_of_in_few_lines() {
         let well = found(|_, _| ());
         let judge = |of: &Node, seen: &Seen| node(of, seen, &[], &|_, _| String::new());
         let mut all: Vec<Verdict> = (0..998).map(|_| judge(&registered(), &well)).collect();
-        all.push(judge(&initialised(json!({})), &well));
+        all.push(judge(&initialised(&json!({})), &well));
         all.push(judge(&registered(), &bad));
         all
     };
