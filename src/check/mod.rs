@@ -24,6 +24,7 @@ mod vcenter;
 mod zones;
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -49,8 +50,34 @@ pub struct Subject {
     pub verbose: bool,
 }
 
-/// Looks at everything, in order; what rests on something that is wrong is left out.
-pub async fn run(subject: Subject) -> Vec<Finding> {
+/// The sessions that have to be ended, however the check ends.
+#[derive(Debug, Default)]
+struct Sessions(Mutex<Vec<Inventory>>);
+
+impl Sessions {
+    fn add(&self, inventory: &Inventory) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(inventory.clone());
+    }
+
+    async fn close(self) {
+        let inventories = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        join_all(inventories.iter().map(Inventory::close)).await;
+    }
+}
+
+/// Looks at everything, in order; what rests on something that is wrong is left out. Nothing is found
+/// if it is told to stop before the end; sessions are ended in any case.
+pub async fn run(subject: Subject, stop: impl Future<Output = ()>) -> Option<Vec<Finding>> {
+    let sessions = Sessions::default();
+    let findings = tokio::select! {
+        findings = look(subject, &sessions) => Some(findings),
+        () = stop => None,
+    };
+    sessions.close().await;
+    findings
+}
+
+async fn look(subject: Subject, sessions: &Sessions) -> Vec<Finding> {
     let mut findings = configuration::findings(&subject.file, &subject.loaded);
     if let Err(why) = &subject.cluster {
         findings.push(no_cluster(why.as_deref()));
@@ -59,7 +86,7 @@ pub async fn run(subject: Subject) -> Vec<Finding> {
     if let Ok(loaded) = &subject.loaded {
         let config = &loaded.config;
         let entered: Vec<Entered> =
-            join_all(config.vcenters.iter().map(|vcenter| look_at(vcenter, config, client))).await;
+            join_all(config.vcenters.iter().map(|vcenter| look_at(vcenter, config, client, sessions))).await;
         findings.extend(entered.iter().flat_map(|entered| entered.findings.clone()));
         let ids = config.vcenters.iter().map(|vcenter| vcenter.id.as_str());
         findings.extend(vcenter::twins(ids.zip(entered.iter().map(|entered| entered.uuid.as_deref()))));
@@ -69,7 +96,6 @@ pub async fn run(subject: Subject) -> Vec<Finding> {
             let handles = handles(config, &entered);
             findings.extend(look_at_nodes(config, handles, &away, client, subject.verbose).await);
         }
-        join_all(entered.iter().filter_map(|entered| entered.inventory.as_ref()).map(Inventory::close)).await;
     }
     // Findings about one thing stay in the order in which they were made.
     findings.sort_by_key(|finding| finding.topic);
@@ -87,14 +113,19 @@ fn no_cluster(why: Option<&str>) -> Finding {
 }
 
 /// Credentials, certificate, login, zones of one vCenter, as far as one permits the next.
-async fn look_at(vcenter: &Vcenter, config: &Config, client: Option<&Client>) -> Entered {
+async fn look_at(
+    vcenter: &Vcenter,
+    config: &Config,
+    client: Option<&Client>,
+    sessions: &Sessions,
+) -> Entered {
     let (mut findings, credentials) = credentials::check(vcenter, client).await;
     let (seen, trusted) = certificate::check(vcenter, Timestamp::now()).await;
     findings.extend(seen);
     let Some(credentials) = credentials.filter(|_| trusted) else {
         return Entered { findings, ..Entered::default() };
     };
-    let mut entered = vcenter::enter(vcenter, &config.labels, credentials).await;
+    let mut entered = vcenter::enter(vcenter, &config.labels, credentials, sessions).await;
     findings.append(&mut entered.findings);
     if let Some(inventory) = &entered.inventory {
         let subject = Endpoint::new(vcenter).to_string();

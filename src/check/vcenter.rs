@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Finding, Severity, Topic};
+use super::{Finding, Sessions, Severity, Topic};
 use crate::config::{Credentials, Labels, Vcenter};
 use crate::fleet::zone_options;
 use crate::vsphere::inventory::{Health, Inventory};
@@ -37,8 +37,13 @@ pub(super) struct Entered {
     pub(super) usable: bool,
 }
 
-/// Logs in and looks around. Whoever called closes the inventory.
-pub(super) async fn enter(vcenter: &Vcenter, labels: &Labels, credentials: Credentials) -> Entered {
+/// Logs in and looks around. The session stays, for whoever closes `sessions`.
+pub(super) async fn enter(
+    vcenter: &Vcenter,
+    labels: &Labels,
+    credentials: Credentials,
+    sessions: &Sessions,
+) -> Entered {
     let subject = Endpoint::new(vcenter).to_string();
     let account = credentials.account();
     let (sender, feed) = watch::channel(Ok(Arc::new(credentials)));
@@ -46,9 +51,16 @@ pub(super) async fn enter(vcenter: &Vcenter, labels: &Labels, credentials: Crede
         Ok(session) => session,
         Err(error) => return refused(&subject, &error),
     };
+    let inventory = Inventory::over(session.clone(), vcenter, zone_options(labels, NEVER));
+    sessions.add(&inventory);
+    // The inventory logs in too, by itself: both wait for the same login.
     let connection = match session.connect().await {
         Ok(connection) => connection,
-        Err(error) => return refused(&subject, &error),
+        Err(error) => {
+            // Otherwise it would try again, and a wrong password too often locks the account.
+            inventory.close().await;
+            return refused(&subject, &error);
+        }
     };
     let about = &connection.content().about;
     let mut entered = Entered { uuid: about.instance_uuid.clone(), ..Entered::default() };
@@ -62,7 +74,6 @@ pub(super) async fn enter(vcenter: &Vcenter, labels: &Labels, credentials: Crede
     entered.findings.push(TOPIC.ok(&subject, message));
     entered.findings.extend(version(&subject, about));
 
-    let inventory = Inventory::over(session, vcenter, zone_options(labels, NEVER));
     let (findings, usable) = datacenters(&subject, vcenter, &inventory).await;
     entered.findings.extend(findings);
     entered.inventory = Some(inventory);

@@ -8,7 +8,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use kube::Client;
 
 use crate::config::{CredentialSource, Credentials, Found, Vcenter};
-use crate::k8s::{read_secret, watch_secret};
+use crate::k8s::{explain, read_secret, watch_secret};
 
 /// How often a directory is read. A mounted Secret is replaced by swapping a symlink, which file
 /// notifications do not follow.
@@ -67,7 +67,7 @@ pub async fn read_credentials(vcenter: &Vcenter, client: Option<&Client>) -> Res
             let origin = format!("Secret {secret}");
             let client = client.ok_or_else(|| format!("{origin} cannot be read without a cluster"))?;
             let data = read_secret(client, &secret.namespace, &secret.name).await;
-            let data = data.map_err(|error| format!("{origin} cannot be read: {error}"))?;
+            let data = data.map_err(|error| format!("{origin} cannot be read: {}", explain(&error)))?;
             find(&data.ok_or_else(|| format!("{origin} does not exist"))?, &origin)
         }
         CredentialSource::Directory(directory) => {

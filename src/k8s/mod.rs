@@ -7,6 +7,7 @@ mod annotations;
 mod counted;
 mod delete;
 mod events;
+mod explain;
 pub mod leader;
 mod limit;
 mod list;
@@ -21,6 +22,7 @@ pub use annotations::OWN_PREFIX;
 pub use counted::CountRequests;
 pub use delete::delete_unchanged;
 pub use events::{EventKind, EventRecorder, NodeEvent, Repeat, Subject, cut_at_char_boundary};
+pub use explain::explain;
 pub use limit::RateLimit;
 pub use list::list_nodes;
 pub use node::{

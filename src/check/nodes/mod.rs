@@ -14,7 +14,7 @@ use super::{Finding, Topic};
 use crate::cloud::InstanceError;
 use crate::config::Nodes as AddressRules;
 use crate::controllers::identity;
-use crate::k8s::{Node, list_nodes};
+use crate::k8s::{Node, explain, list_nodes};
 use crate::provider::{Examined, VcenterHandle, VsphereInstances};
 use crate::vsphere::inventory::{Inventory, Vm};
 use crate::vsphere::types::{
@@ -58,7 +58,11 @@ pub(super) async fn list(client: &Client) -> Result<(Vec<Node>, Finding), Findin
         }
         Err(error) => {
             let fix = "see that the API server can be reached, and that the account may list Nodes";
-            Err(Topic::Kubernetes.fail("API server", format!("Nodes cannot be listed: {error}"), fix))
+            Err(Topic::Kubernetes.fail(
+                "API server",
+                format!("Nodes cannot be listed: {}", explain(&error)),
+                fix,
+            ))
         }
     }
 }

@@ -5,6 +5,7 @@ mod output;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -12,6 +13,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 use super::config_command::{environment, print};
+use super::run::stop_signal;
 use crate::check::{self, Severity, Subject, worst};
 use crate::config::{self, Options};
 
@@ -26,6 +28,11 @@ It logs in to each vCenter once, reads, and logs out. It writes nothing, neither
 
 /// Says where a pod finds its API server; absent outside of one.
 const IN_CLUSTER: &str = "KUBERNETES_SERVICE_HOST";
+
+/// How long the API server may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it may take to answer; a page of Nodes takes a second or two at most.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The flags.
 #[derive(Debug, clap::Args)]
@@ -74,14 +81,17 @@ pub(super) fn main(args: &Args) -> anyhow::Result<ExitCode> {
         .context("cannot start the asynchronous runtime")?;
     let findings = runtime.block_on(async {
         let options = Options { strict: args.strict_config };
-        check::run(Subject {
+        let stop = stop_signal()?;
+        let subject = Subject {
             file: args.cloud_config.display().to_string(),
             loaded: config::load_file_with(&args.cloud_config, options, &environment()),
             cluster: cluster(args.kubeconfig.as_deref()).await,
             verbose: args.verbose,
-        })
-        .await
-    });
+        };
+        check::run(subject, stop)
+            .await
+            .context("stopped before the end; the sessions at vCenter have been ended")
+    })?;
     print(&match args.output {
         Output::Text => output::text(&findings, output::Style::of_terminal(std::io::stdout().is_terminal())),
         Output::Json => output::json(&findings),
@@ -105,6 +115,8 @@ async fn cluster(kubeconfig: Option<&Path>) -> Result<Client, Option<String>> {
         };
         // Whoever waits in front of a terminal wants to know.
         config.default_retry = false;
+        config.connect_timeout = Some(CONNECT_TIMEOUT);
+        config.read_timeout = Some(READ_TIMEOUT);
         Client::try_from(config).context("cannot set up the client for the API server")
     };
     if kubeconfig.is_none() && std::env::var_os(IN_CLUSTER).is_none() {

@@ -1,6 +1,8 @@
 //! The way to vCenter: certificate, credentials, datacenters, tags, privileges.
 
-use xtask::testbed::{Object, Vcsim, VcsimOptions};
+use std::time::Duration;
+
+use xtask::testbed::{NodeSpec, Object, Vcsim, VcsimOptions};
 
 use super::common::{check, left_nothing, run};
 use crate::support::{Cluster, Config, Vcenter, specs};
@@ -41,6 +43,26 @@ async fn a_vcenter_that_is_not_there_and_one_that_expects_another_password() {
     let failure = refused.only_failure("vcenter");
     assert!(failure.contains("refuses the login of \"administrator@vsphere.local\""), "{failure}");
     assert_eq!(vcsim.requests().await.unwrap().failed_logins, 1, "an account is not to be locked by a check");
+}
+
+#[tokio::test]
+async fn a_vcenter_that_cannot_be_asked_leaves_nodes_in_doubt() {
+    let cluster = Cluster::get().await;
+    let (vcsim, closed) = (vcenter("check-doubt").await, vcenter("check-closed").await);
+    let vms = vcsim.create_vms("sure-", 1).await.unwrap();
+    cluster.register(&specs(&vms)).await;
+    cluster.register(&[NodeSpec::new("doubt", "4237aaaa-5c1c-0b7d-6f2e-0123456789ab")]).await;
+    // So that there is time for a second try, if there were one.
+    vcsim.set_latency(Duration::from_millis(100)).await.unwrap();
+    let config = Config::with([Vcenter::of(&vcsim), Vcenter::of(&closed).password("hunter2")]);
+    let checked = check(&config.yaml(), &cluster).await;
+    assert!(checked.only_failure("vcenter").contains("refuses the login"), "{}", checked.stdout);
+    assert_eq!(closed.requests().await.unwrap().failed_logins, 1);
+    let warning = checked.of("nodes", "warn").pop().unwrap();
+    let away = format!("Not asked: vCenter vc-{}", closed.port());
+    assert!(warning.starts_with("doubt | ") && warning.contains(&away), "{warning}");
+    assert!(checked.of("nodes", "ok")[0].contains("1 of 2 are all right"), "{}", checked.stdout);
+    left_nothing(&vcsim, &cluster).await;
 }
 
 #[tokio::test]

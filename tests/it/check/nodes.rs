@@ -102,7 +102,8 @@ async fn nodes_with_a_problem_have_a_line_each() {
     let about = |name: &str| failures.iter().find(|text| text.starts_with(&format!("{name} | "))).unwrap();
     assert!(about("silent").contains("VMware Tools do not run"), "{failures:#?}");
     assert!(about("silent").contains("NoAddresses"), "{failures:#?}");
-    for part in ["2 machines match", "(twin-a)", "(twin-b)", "by DNS name", "no VM has the Node's systemUUID"] {
+    for part in ["2 machines match", "(twin-a)", "(twin-b)", "by DNS name", "no VM has the Node's systemUUID"]
+    {
         assert!(about("twin").contains(part), "{part}: {failures:#?}");
     }
     assert!(about("lost").contains("no virtual machine with uuid 4237bbbb"), "{failures:#?}");
