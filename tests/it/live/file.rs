@@ -88,3 +88,17 @@ async fn a_file_that_is_being_written_is_waited_for() {
     let refused = notices.all("ConfigurationRefused").await;
     assert!(refused.is_empty(), "{refused:?}");
 }
+
+#[tokio::test]
+async fn a_mistake_in_a_section_about_nsx_is_told_and_costs_no_node() {
+    let cluster = Cluster::get().await;
+    let vcsim = vcenter("feature").await;
+    let vms = vcsim.create_vms("feature-", 1).await.unwrap();
+    cluster.register(&specs(&vms)).await;
+    let notices = Notices::of(&cluster).await;
+    let text = format!("{}nsxt:\n  host: nsx.example.org\n", Config::of(&[&vcsim]).yaml());
+    let _manager = cluster.manager_with(&Config::of(&[&vcsim]), |options| options.config = text);
+    let message = notices.wait("FeatureDisabled").await;
+    assert!(message.contains("nsxt") && message.contains("vsphere.conf"), "{message}");
+    cluster.initialised(&names(&vms), SOON).await;
+}
