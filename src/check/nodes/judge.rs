@@ -4,7 +4,7 @@ use super::{Seen, TOPIC, plan};
 use crate::check::{Finding, Severity};
 use crate::cloud::{Instance, InstanceError, ProviderId};
 use crate::controllers::node::{Plan, Rules, decide};
-use crate::k8s::{EventKind, INSTANCE_TYPE, Node, REGION, ZONE};
+use crate::k8s::{EventKind, INSTANCE_TYPE, Node, REGION, TAINT_SHUTDOWN, ZONE};
 use crate::provider::Examined;
 use crate::vsphere::MoRef;
 use crate::vsphere::inventory::{ConnectionState, FoundBy, PowerState};
@@ -97,7 +97,7 @@ fn known(
     let plan = decide(node, &Ok(instance.clone()), &Rules::default());
     let mut troubles = Troubles::default();
     machine(found, tools_run, &mut troubles);
-    written(node, instance, &plan, &mut troubles);
+    written(node, found, &plan, &mut troubles);
     labels(node, instance, &mut troubles);
     let changes = plan::changes(&plan);
     if !node.is_uninitialized() && !changes.is_empty() {
@@ -110,7 +110,7 @@ fn known(
             let fix = troubles.fixes.join("; ");
             TOPIC.finding(severity, node.name(), message, Some(fix))
         }
-        None => TOPIC.ok(node.name(), portrait(node, found, &changes, name_of)),
+        None => TOPIC.ok(node.name(), portrait(node, found, tools_run, &changes, name_of)),
     }
 }
 
@@ -142,7 +142,8 @@ fn machine(found: &Examined, tools_run: Option<bool>, troubles: &mut Troubles) {
 }
 
 /// What of it can be written to the Node, and what not.
-fn written(node: &Node, instance: &Instance, plan: &Plan, troubles: &mut Troubles) {
+fn written(node: &Node, found: &Examined, plan: &Plan, troubles: &mut Troubles) {
+    let instance = &found.instance;
     if node.is_uninitialized() && !plan.initialised && !node.is_being_deleted() {
         for event in plan.events.iter().filter(|event| event.kind == EventKind::Warning) {
             // Which VM it is stands at the beginning of the line.
@@ -155,6 +156,11 @@ fn written(node: &Node, instance: &Instance, plan: &Plan, troubles: &mut Trouble
     }
     if let Some(problem) = &instance.zone.problem {
         troubles.add(Severity::Warning, problem, "");
+    }
+    let shut_down = node.taints().iter().any(|taint| taint.key == TAINT_SHUTDOWN);
+    if shut_down && found.vm.power_state == PowerState::On {
+        let message = "the Node has the taint of a VM that is off, but it runs; a manager takes it off";
+        troubles.add(Severity::Note, message, "");
     }
     let id = node.provider_id().and_then(|id| ProviderId::parse(id).ok());
     if id.is_some_and(|id| id != instance.provider_id) {
@@ -197,11 +203,14 @@ fn labels(node: &Node, instance: &Instance, troubles: &mut Troubles) {
 fn portrait(
     node: &Node,
     found: &Examined,
+    tools_run: Option<bool>,
     changes: &[String],
     name_of: &dyn Fn(&str, &MoRef) -> String,
 ) -> String {
     let instance = &found.instance;
     let mut parts = vec![format!("{}, found by {}", instance.location, found.found_by.as_str())];
+    parts.extend((found.vm.power_state == PowerState::On).then(|| "switched on".to_owned()));
+    parts.extend((tools_run == Some(true)).then(|| "VMware Tools run".to_owned()));
     let addresses: Vec<String> = instance
         .addresses
         .selected

@@ -1,4 +1,4 @@
-//! `vsphere-cloud check`: flags and exit codes; what is looked at is in [`check`](crate::check).
+//! `vsphere-cloud check`: flags and exit codes; what is looked at is in [`crate::check`].
 
 mod output;
 

@@ -80,7 +80,7 @@ fn nodes_that_are_all_right_tell_what_they_are() {
     assert_eq!(finding.severity, Severity::Ok, "{finding:?}");
     for part in [
         "vm-1 (node-1) in vCenter vc, found by systemUUID (BIOS uuid)",
-        "InternalIP 10.0.0.1",
+        "switched on; VMware Tools run; InternalIP 10.0.0.1",
         "not taken: 10.0.0.9",
         "zone z from HostSystem:host-1",
         "would write providerID vsphere://4237aaaa",
@@ -129,6 +129,16 @@ fn labels_that_are_not_true_of_the_machine() {
     assert_eq!(finding.severity, Severity::Warning);
     assert!(finding.message.contains("topology.kubernetes.io/zone is a, but the VM is in b"), "{finding:?}");
     assert!(!finding.message.contains("region is"), "{finding:?}");
+}
+
+#[test]
+fn a_node_that_is_marked_as_off_although_its_machine_runs() {
+    let mut marked = initialised(&json!({}));
+    marked.spec.taints =
+        serde_json::from_value(json!([{"key": TAINT_SHUTDOWN, "effect": "NoSchedule"}])).unwrap();
+    let finding = judged(&marked, &found(|_, _| ()));
+    assert_eq!(finding.severity, Severity::Note);
+    assert!(finding.message.contains("taint of a VM that is off"), "{finding:?}");
 }
 
 #[test]
