@@ -12,11 +12,13 @@
 //! | [`k8s`] | slim Kubernetes types, patches, events | `metrics` |
 //! | [`controllers`] | what the manager does: pure `decide`, I/O at the rim | `cloud`, `k8s`, `metrics` |
 //! | [`fleet`] | the vCenters in use, and how they follow their configuration | `config`, `vsphere`, `provider`, `k8s`, `metrics` |
+//! | [`check`] | finds what is wrong, and changes nothing | `config`, `vsphere`, `cloud`, `provider`, `k8s`, `controllers`, `fleet` |
 //! | [`serve`] | the HTTPS server: health, metrics, who may read what | `metrics` |
 //! | [`cli`] | the command line of each workload, and its wiring | everything |
 //!
 //! Arrows point one way; `tests/it/architecture.rs` fails on one that does not.
 
+pub mod check;
 pub mod cli;
 pub mod cloud;
 pub mod config;

@@ -2,6 +2,7 @@
 
 mod api;
 mod ccm;
+mod check_command;
 mod config_command;
 mod configz;
 mod flags;
@@ -40,6 +41,9 @@ enum Workload {
     /// those whose VM is gone.
     #[command(after_help = EXIT_CODES)]
     Ccm(Box<ccm::Args>),
+    /// Finds what is wrong before a manager runs, or while one does; changes nothing.
+    #[command(after_help = check_command::EXIT_CODES)]
+    Check(check_command::Args),
     /// Configuration files: what one means, and conversion to YAML.
     Config(config_command::Args),
 }
@@ -68,11 +72,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         return fail("cannot set up TLS: another cryptography provider is installed already");
     }
     let outcome = match cli.workload {
-        Workload::Ccm(args) => ccm::main(*args),
-        Workload::Config(args) => config_command::main(&args),
+        Workload::Ccm(args) => ccm::main(*args).map(|()| ExitCode::SUCCESS),
+        Workload::Check(args) => check_command::main(&args),
+        Workload::Config(args) => config_command::main(&args).map(|()| ExitCode::SUCCESS),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => fail(&format!("{error:#}")),
     }
 }

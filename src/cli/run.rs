@@ -85,7 +85,8 @@ async fn in_turn(
 }
 
 /// Completes on the first order to stop.
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+/// SIGTERM or SIGINT.
+pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     Ok(async move {

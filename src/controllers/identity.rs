@@ -6,7 +6,7 @@ use crate::cloud::{MACHINE_ANNOTATION, MachineRecord, NodeIdentity, ProviderId, 
 use crate::k8s::Node;
 
 /// All that is needed to find the machine of a Node.
-pub(super) fn identity(node: &Node) -> NodeIdentity {
+pub fn identity(node: &Node) -> NodeIdentity {
     let uuid = node.status.node_info.system_uuid.as_str();
     NodeIdentity {
         name: node.name().to_owned(),

@@ -17,6 +17,8 @@ use crate::cloud::Instances;
 use crate::metrics::Metrics;
 use feed::NodeFeed;
 
+pub use identity::identity;
+
 /// How the controllers of Nodes behave; one that has no options does not run.
 #[derive(Clone, Debug)]
 pub struct Options {

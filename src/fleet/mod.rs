@@ -36,6 +36,7 @@ use member::Member;
 
 pub use files::{Reading, Source};
 pub use reload::follow;
+pub use sources::read_credentials;
 
 /// How long the logouts may take together: a vCenter that is away must not hold up the process.
 const LOGOUT_PATIENCE: Duration = Duration::from_secs(3);
@@ -219,7 +220,7 @@ async fn log_out(inventories: Vec<Inventory>) {
 }
 
 /// Zones need both categories, as upstream has it; the configuration warns of one alone.
-fn zone_options(labels: &Labels, refresh_period: Duration) -> Option<ZoneOptions> {
+pub fn zone_options(labels: &Labels, refresh_period: Duration) -> Option<ZoneOptions> {
     let categories = ZoneCategories { region: labels.region.clone()?, zone: labels.zone.clone()? };
     Some(ZoneOptions { categories, refresh_period })
 }

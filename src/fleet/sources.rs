@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures::stream::{self, BoxStream, StreamExt};
 use kube::Client;
 
-use crate::config::{CredentialSource, Credentials, Vcenter};
-use crate::k8s::watch_secret;
+use crate::config::{CredentialSource, Credentials, Found, Vcenter};
+use crate::k8s::{explain, read_secret, watch_secret};
 
 /// How often a directory is read. A mounted Secret is replaced by swapping a symlink, which file
 /// notifications do not follow.
@@ -44,6 +44,36 @@ pub(super) fn follow(vcenter: &Vcenter, client: &Client) -> Offers {
                     find(&data, &server, &origin)
                 })
                 .boxed()
+        }
+    }
+}
+
+/// What there is now, and what is strange about it; nothing is logged or followed.
+///
+/// Without a client, Secrets cannot be read.
+///
+/// # Errors
+/// Why there is nothing that can be used, in a sentence.
+pub async fn read_credentials(vcenter: &Vcenter, client: Option<&Client>) -> Result<Found, String> {
+    let find = |data: &Data, origin: &str| {
+        Credentials::find(data, &vcenter.server, origin).map_err(|error| error.to_string())
+    };
+    match &vcenter.credentials {
+        CredentialSource::Inline { user, password } => {
+            let credentials = Credentials::Login { user: user.clone(), password: password.clone() };
+            Ok(Found { credentials, warnings: Vec::new() })
+        }
+        CredentialSource::Secret(secret) => {
+            let origin = format!("Secret {secret}");
+            let client = client.ok_or_else(|| format!("{origin} cannot be read without a cluster"))?;
+            let data = read_secret(client, &secret.namespace, &secret.name).await;
+            let data = data.map_err(|error| format!("{origin} cannot be read: {}", explain(&error)))?;
+            find(&data.ok_or_else(|| format!("{origin} does not exist"))?, &origin)
+        }
+        CredentialSource::Directory(directory) => {
+            let origin = format!("directory {}", directory.display());
+            let data = read(directory).await.map_err(|error| format!("{origin}: {error}"))?;
+            find(&data, &origin)
         }
     }
 }

@@ -7,8 +7,10 @@ mod annotations;
 mod counted;
 mod delete;
 mod events;
+mod explain;
 pub mod leader;
 mod limit;
+mod list;
 mod node;
 mod patch;
 mod secrets;
@@ -20,11 +22,13 @@ pub use annotations::OWN_PREFIX;
 pub use counted::CountRequests;
 pub use delete::delete_unchanged;
 pub use events::{EventKind, EventRecorder, NodeEvent, Repeat, Subject, cut_at_char_boundary};
+pub use explain::explain;
 pub use limit::RateLimit;
+pub use list::list_nodes;
 pub use node::{
     BETA_INSTANCE_TYPE, BETA_REGION, BETA_ZONE, INSTANCE_TYPE, Node, NodeCondition, NodeInfo, NodeSpec,
     NodeStatus, PROVIDED_NODE_IP, REGION, TAINT_SHUTDOWN, TAINT_UNINITIALIZED, ZONE,
 };
 pub use patch::{JsonPatch, Operation, Pointer};
-pub use secrets::watch_secret;
+pub use secrets::{read_secret, watch_secret};
 pub use watch::{PAGE_SIZE, departures, watch_nodes};

@@ -25,6 +25,11 @@ impl Pointer {
         keys.into_iter().fold(Self(String::new()), Self::then)
     }
 
+    /// The unescaped keys.
+    pub fn keys(&self) -> impl Iterator<Item = String> + '_ {
+        self.0.split('/').skip(1).map(|key| key.replace("~1", "/").replace("~0", "~"))
+    }
+
     /// This pointer, one key deeper.
     #[must_use]
     pub fn then(mut self, key: impl fmt::Display) -> Self {

@@ -45,6 +45,16 @@ pub fn watch_secret(
     })
 }
 
+/// The data of a Secret as it is now; `None` when there is no such Secret.
+pub async fn read_secret(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<BTreeMap<String, Vec<u8>>>, kube::Error> {
+    let api = Api::<Secret>::namespaced(client.clone(), namespace);
+    Ok(api.get_opt(name).await?.map(data))
+}
+
 fn data(secret: Secret) -> BTreeMap<String, Vec<u8>> {
     secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect()
 }

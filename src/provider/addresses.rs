@@ -65,6 +65,18 @@ pub fn select(vm: &Vm, families: &[IpFamily], rules: &Nodes) -> Addresses {
     Addresses { selected, problem, reported }
 }
 
+/// The addresses that were not selected, each with the reason, as in `10.0.0.9 on "VM Network": excluded
+/// from internal by 10.0.0.0/24`.
+pub(super) fn passed_over(vm: &Vm, families: &[IpFamily], rules: &Nodes) -> Vec<String> {
+    let selected = select(vm, families, rules).selected;
+    let families = if families.is_empty() { &[IpFamily::V4] } else { families };
+    let seen = seen(vm);
+    let networks_absent = networks_absent(vm, rules);
+    let shortage = problem::Shortage { vm, seen: &seen, missing: &[], families, rules, networks_absent };
+    let passed_over = seen.iter().filter(|seen| !selected.iter().any(|address| Some(address.ip) == seen.ip));
+    passed_over.map(|seen| shortage.entry(seen)).collect()
+}
+
 /// An address as the guest reports it.
 #[derive(Debug)]
 struct Seen<'a> {

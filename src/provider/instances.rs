@@ -24,7 +24,7 @@ const CHANGES_KEPT: usize = 16_384;
 /// The machines of all configured vCenters.
 #[derive(Clone, Debug)]
 pub struct VsphereInstances {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl VsphereInstances {

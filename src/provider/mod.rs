@@ -2,6 +2,7 @@
 
 mod addresses;
 mod current;
+mod examine;
 mod existence;
 mod identify;
 mod instance_type;
@@ -19,6 +20,7 @@ mod fixtures;
 
 pub use addresses::select;
 pub use current::CurrentInstances;
+pub use examine::Examined;
 pub use instance_type::instance_type;
 pub use instances::VsphereInstances;
 pub use shared::VcenterHandle;

@@ -4,6 +4,7 @@
 //! `transport` moves bytes, [`session`](Session) keeps one login alive, [`inventory`] knows the
 //! machines.
 
+mod certificate;
 mod error;
 pub mod inventory;
 mod login_guard;
@@ -18,8 +19,9 @@ mod transport;
 pub mod types;
 mod version;
 
+pub use certificate::{Presented, presented};
 pub use error::Error;
 pub use moref::MoRef;
 pub use session::{Connection, CredentialFeed, Session};
-pub use tags::{Attached, Tag, Tags};
+pub use tags::{Attached, Category, Tag, Tags};
 pub use transport::Endpoint;

@@ -82,6 +82,7 @@ struct State {
 
 struct LoggedIn {
     epoch: u64,
+    user: String,
     cookie: SecretString,
     soap_action: String,
     content: ServiceContent,
@@ -274,6 +275,11 @@ impl Connection {
     /// The managers of this vCenter.
     pub fn content(&self) -> &ServiceContent {
         &self.login.content
+    }
+
+    /// The account as vCenter knows it.
+    pub fn user(&self) -> &str {
+        &self.login.user
     }
 
     /// Which login this is; each new one has a higher number.

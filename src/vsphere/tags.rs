@@ -1,5 +1,7 @@
 //! Tags: what is attached to which object, read in bulk.
 
+mod categories;
+
 use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
@@ -8,6 +10,8 @@ use serde_json::{Value, json};
 use super::rest::{Operation, Rest};
 use super::transport::HttpMethod;
 use super::{Error, MoRef, Session};
+
+pub use categories::Category;
 
 /// Objects per question; the answer for one takes about 200 bytes.
 const OBJECTS_PER_QUESTION: usize = 2_000;

@@ -16,30 +16,15 @@ use crate::config::{Thumbprint, Tls};
 
 /// Builds the TLS configuration for one vCenter; reads the CA files.
 pub(super) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
+    client_config_with(Arc::new(Pinned::new(tls)?))
+}
+
+/// The TLS configuration of a client that has certificates checked by this.
+pub(super) fn client_config_with(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone())
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| Error::Tls(e.to_string()))?;
-    let verifier: Arc<dyn ServerCertVerifier> = if tls.insecure {
-        Arc::new(Pinned { provider, chain: None, pin: None, insecure: true })
-    } else {
-        let roots = roots(tls)?;
-        // With a pin and no CA at all the chain can never verify; the pin alone decides then.
-        let chain = if roots.is_empty() {
-            None
-        } else {
-            let built =
-                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-            Some(built.map_err(|e| Error::Tls(e.to_string()))?)
-        };
-        if chain.is_none() && tls.thumbprint.is_none() {
-            return Err(Error::Tls(
-                "there is no CA certificate to trust: neither caFile, nor thumbprint, nor system certificates"
-                    .to_owned(),
-            ));
-        }
-        Arc::new(Pinned { provider, chain, pin: tls.thumbprint, insecure: false })
-    };
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
@@ -90,7 +75,7 @@ fn add_files(tls: &Tls, roots: &mut RootCertStore) -> Result<(), Error> {
 
 /// Chain and name first; only when they fail, the digest of the leaf. No match fails closed.
 #[derive(Debug)]
-struct Pinned {
+pub(super) struct Pinned {
     provider: Arc<CryptoProvider>,
     chain: Option<Arc<WebPkiServerVerifier>>,
     pin: Option<Thumbprint>,
@@ -99,7 +84,56 @@ struct Pinned {
 }
 
 impl Pinned {
-    fn matches(pin: &Thumbprint, leaf: &CertificateDer<'_>) -> bool {
+    /// Reads the CA files.
+    pub(super) fn new(tls: &Tls) -> Result<Self, Error> {
+        let trusting_nobody = Self::trusting_nobody(tls);
+        if tls.insecure {
+            return Ok(Self { pin: None, insecure: true, ..trusting_nobody });
+        }
+        let roots = roots(tls)?;
+        // With a pin and no CA at all the chain can never verify; the pin alone decides then.
+        if roots.is_empty() && tls.thumbprint.is_none() {
+            return Err(Error::Tls(
+                "there is no CA certificate to trust: neither caFile, nor thumbprint, nor system certificates"
+                    .to_owned(),
+            ));
+        }
+        if roots.is_empty() {
+            return Ok(trusting_nobody);
+        }
+        let provider = trusting_nobody.provider.clone();
+        let built = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        let chain = Some(built.map_err(|e| Error::Tls(e.to_string()))?);
+        Ok(Self { chain, ..trusting_nobody })
+    }
+
+    /// With no CA at all: the thumbprint alone decides, if there is one.
+    pub(super) fn trusting_nobody(tls: &Tls) -> Self {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        Self { provider, chain: None, pin: tls.thumbprint, insecure: false }
+    }
+
+    /// Whether chain and name are right.
+    pub(super) fn verify_chain(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match &self.chain {
+            Some(chain) => chain.verify_server_cert(leaf, intermediates, name, ocsp, now),
+            None => Err(rustls::Error::General("no CA to verify with".to_owned())),
+        }
+    }
+
+    /// The digest that is configured.
+    pub(super) fn pin(&self) -> Option<&Thumbprint> {
+        self.pin.as_ref()
+    }
+
+    pub(super) fn matches(pin: &Thumbprint, leaf: &CertificateDer<'_>) -> bool {
         match pin {
             Thumbprint::Sha1(expected) => {
                 digest(&SHA1_FOR_LEGACY_USE_ONLY, leaf).as_ref() == expected.as_slice()
@@ -121,11 +155,7 @@ impl ServerCertVerifier for Pinned {
         if self.insecure {
             return Ok(ServerCertVerified::assertion());
         }
-        let chain = match &self.chain {
-            Some(chain) => chain.verify_server_cert(leaf, intermediates, name, ocsp, now),
-            None => Err(rustls::Error::General("no CA to verify with".to_owned())),
-        };
-        match (chain, &self.pin) {
+        match (self.verify_chain(leaf, intermediates, name, ocsp, now), &self.pin) {
             (Ok(verified), _) => Ok(verified),
             (Err(_), Some(pin)) if Self::matches(pin, leaf) => Ok(ServerCertVerified::assertion()),
             (Err(reason), pin) => Err(rustls::Error::General(refusal(&reason, pin.is_some(), leaf))),
@@ -158,6 +188,15 @@ impl ServerCertVerifier for Pinned {
 /// Marks our own text inside the error chain of the HTTP library.
 pub(super) const REFUSED: &str = "the certificate is refused";
 
+/// Why a chain is not accepted.
+pub(super) fn reason_text(reason: &rustls::Error) -> String {
+    match reason {
+        rustls::Error::InvalidCertificate(e) => e.to_string(),
+        rustls::Error::General(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// Says what was seen and what to put into the configuration after checking it.
 fn refusal(reason: &rustls::Error, pinned: bool, leaf: &CertificateDer<'_>) -> String {
     let mut fingerprint = String::new();
@@ -165,10 +204,7 @@ fn refusal(reason: &rustls::Error, pinned: bool, leaf: &CertificateDer<'_>) -> S
         let separator = if i == 0 { "" } else { ":" };
         let _ = write!(fingerprint, "{separator}{byte:02X}");
     }
-    let reason = match reason {
-        rustls::Error::InvalidCertificate(e) => format!("{e}"),
-        other => other.to_string(),
-    };
+    let reason = reason_text(reason);
     let pin = if pinned { "it does not match the configured thumbprint either; " } else { "" };
     format!(
         "{REFUSED}: {reason}; {pin}its SHA-256 thumbprint is {fingerprint} - either set caFile to the CA \

@@ -6,6 +6,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
+use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Error, tls};
@@ -119,6 +120,16 @@ impl Transport {
             tls: RwLock::new(vcenter.tls.clone()),
             endpoint: Endpoint::new(vcenter),
             metrics,
+        })
+    }
+
+    /// The same with another way to check certificates; [`retrust`](Self::retrust) would end it.
+    pub(super) fn checking(vcenter: &Vcenter, tls: ClientConfig) -> Result<Self, Error> {
+        Ok(Self {
+            client: RwLock::new(pool_with(tls)?),
+            tls: RwLock::new(vcenter.tls.clone()),
+            endpoint: Endpoint::new(vcenter),
+            metrics: metrics::Vcenter::default(),
         })
     }
 
@@ -271,8 +282,12 @@ impl Transport {
 
 /// A connection pool that trusts these certificates.
 fn pool(tls: &Tls) -> Result<reqwest::Client, Error> {
+    pool_with(tls::client_config(tls)?)
+}
+
+fn pool_with(tls: ClientConfig) -> Result<reqwest::Client, Error> {
     reqwest::Client::builder()
-        .tls_backend_preconfigured(tls::client_config(tls)?)
+        .tls_backend_preconfigured(tls)
         .http1_only()
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)

@@ -13,8 +13,23 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("k8s", &["metrics"]),
     ("controllers", &["cloud", "k8s", "metrics"]),
     ("fleet", &["config", "metrics", "vsphere", "provider", "k8s"]),
+    ("check", &["config", "vsphere", "cloud", "provider", "k8s", "controllers", "fleet"]),
     ("serve", &["metrics"]),
-    ("cli", &["config", "fleet", "metrics", "vsphere", "cloud", "provider", "k8s", "controllers", "serve"]),
+    (
+        "cli",
+        &[
+            "config",
+            "check",
+            "fleet",
+            "metrics",
+            "vsphere",
+            "cloud",
+            "provider",
+            "k8s",
+            "controllers",
+            "serve",
+        ],
+    ),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

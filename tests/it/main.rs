@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test may fail.
 
 mod architecture;
+mod check;
 mod client;
 mod config_command;
 mod deployment;

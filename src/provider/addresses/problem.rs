@@ -73,7 +73,8 @@ impl Shortage<'_> {
         nothing_found || seen.ip.is_none_or(|ip| self.missing.iter().any(|family| family.contains(ip)))
     }
 
-    fn entry(&self, seen: &Seen<'_>) -> String {
+    /// An address, and why it was passed over.
+    pub(super) fn entry(&self, seen: &Seen<'_>) -> String {
         let address = seen.ip.map_or_else(|| quoted(seen.text), |ip| ip.to_string());
         let reason = self.reason(seen);
         if seen.network.is_empty() {
@@ -99,7 +100,11 @@ impl Shortage<'_> {
         let exclusions = sides.into_iter().filter_map(|(side, rule)| {
             excluded_by(rule, ip).map(|subnet| format!("excluded from {side} by {subnet}"))
         });
-        join(exclusions, ", ")
+        match join(exclusions, ", ") {
+            // Nothing is wrong with it.
+            none if none.is_empty() => "another one comes first".to_owned(),
+            excluded => excluded,
+        }
     }
 }
 

@@ -212,3 +212,18 @@ fn static_addresses_come_first() {
     let unmarked = Vm { metadata_encoding: None, ..vm };
     check("another encoding", &unmarked, V4, &none, "I 10.0.0.1, E 10.0.0.1");
 }
+
+#[test]
+fn addresses_that_were_not_taken_are_told_with_the_reason() {
+    let vm = with(&[nic("a", &["10.0.0.1", "10.0.0.9", "10.0.0.2", "fd00::1"]), guest_only(&["172.17.0.1"])]);
+    let rules = rules(rule("", "", "10.0.0.9/32"), rule("", "", "10.0.0.9/32"));
+    assert_eq!(
+        passed_over(&vm, V4, &rules),
+        [
+            "10.0.0.9 on \"a\": excluded from internal by 10.0.0.9/32, excluded from external by 10.0.0.9/32",
+            "10.0.0.2 on \"a\": another one comes first",
+            "fd00::1 on \"a\": not ipv4",
+            "172.17.0.1: on no virtual NIC",
+        ]
+    );
+}

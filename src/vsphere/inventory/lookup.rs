@@ -208,7 +208,8 @@ impl Lookup {
 }
 
 impl Query {
-    fn instance_uuids(&self) -> impl Iterator<Item = Uuid> {
+    /// Uuids that may be the machine's instance uuid.
+    pub fn instance_uuids(&self) -> impl Iterator<Item = Uuid> {
         let mut uuids = vec![self.provider_uuid, self.system_uuid, self.instance_uuid];
         uuids.dedup();
         uuids.into_iter().flatten()

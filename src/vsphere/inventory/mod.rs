@@ -24,11 +24,11 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch as channel};
 
 pub use lookup::{FoundBy, Hit, Query};
 pub use sighting::{Sighting, Suspect};
-pub use store::{Scope, Store, ZoneFacts};
+pub use store::{Entity, Scope, Store, ZoneFacts};
 pub use vm::{ConnectionState, GuestNic, PowerState, Vm};
 pub use zone::{ZoneCategories, ZoneOptions, ZoneTags};
 
-use super::{CredentialFeed, Endpoint, Error, MoRef, Session, Tags};
+use super::{Category, CredentialFeed, Endpoint, Error, MoRef, Session, Tags};
 use crate::config::{Tls, Vcenter};
 use crate::metrics;
 
@@ -97,7 +97,11 @@ impl Inventory {
         credentials: CredentialFeed,
         metrics: metrics::Vcenter,
     ) -> Result<Self, Error> {
-        let session = Session::observed(vcenter, credentials, metrics)?;
+        Ok(Self::over(Session::observed(vcenter, credentials, metrics)?, vcenter, zones))
+    }
+
+    /// The same over a session that is there already.
+    pub fn over(session: Session, vcenter: &Vcenter, zones: Option<ZoneOptions>) -> Self {
         let store = Arc::new(Store::default());
         let tags_period = zones.as_ref().map(|zones| zones.refresh_period).unwrap_or_default();
         store.set_categories(zones.map(|zones| zones.categories));
@@ -117,7 +121,7 @@ impl Inventory {
         let datacenters = vcenter.datacenters.clone();
         let tagging = worker::Tagging { service: tags, period: tags_period };
         tokio::spawn(task::Task::new(session, datacenters, store, tagging, inbox, changes, health).run());
-        Ok(this)
+        this
     }
 
     /// Which vCenter this is.
@@ -128,6 +132,21 @@ impl Inventory {
     /// Whether both are handles of the same task.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.store, &other.store)
+    }
+
+    /// The session that it is asked in.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The tag categories that the account may read.
+    pub async fn categories(&self) -> Result<Vec<Category>, Error> {
+        self.tags.lock().await.categories().await
+    }
+
+    /// These objects and all above them, up to the root folder; those that may not be read are left out.
+    pub async fn above(&self, of: Vec<MoRef>) -> Result<Vec<(MoRef, Entity)>, Error> {
+        datacenters::ancestors(&self.session.connect().await?, of).await
     }
 
     /// What is known now.

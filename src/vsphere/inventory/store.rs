@@ -13,11 +13,11 @@ const MAX_ANCESTORS: usize = 64;
 
 /// An object above a machine: folder, host, cluster, datacenter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entity {
+pub struct Entity {
     /// `name`
-    pub(super) name: String,
+    pub name: String,
     /// `parent`; absent at the root folder.
-    pub(super) parent: Option<MoRef>,
+    pub parent: Option<MoRef>,
 }
 
 /// The machines of this cluster and the objects above them.
@@ -174,6 +174,14 @@ impl Store {
                 next = entity.parent.as_ref();
             }
             Scope::Unknown
+        })
+    }
+
+    /// The name of an object above a machine, if it is known.
+    pub fn name_of(&self, object: &MoRef) -> Option<String> {
+        self.read(|inner| {
+            let vm = inner.vms.get(object).map(|vm| vm.name.clone());
+            vm.or_else(|| inner.entities.get(object).map(|entity| entity.name.clone()))
         })
     }
 

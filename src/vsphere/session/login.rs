@@ -53,7 +53,7 @@ impl Session {
                     vcenter = %self.endpoint(), user = user.user_name, server = content.about.full_name,
                     api = &soap_action["urn:vim25/".len()..], epoch, "logged in"
                 );
-                Ok(LoggedIn { epoch, cookie, soap_action, content })
+                Ok(LoggedIn { epoch, user: user.user_name, cookie, soap_action, content })
             }
             Err(error) if error.fault_kind() == Some(FaultKind::InvalidLogin) => {
                 Err(self.login_refused(credentials))

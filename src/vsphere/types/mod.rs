@@ -2,12 +2,14 @@
 //!
 //! Element order in the requests is that of the WSDL: vCenter insists on it.
 
+mod authorization;
 mod event;
 mod property;
 mod search;
 mod service;
 mod view;
 
+pub use authorization::{EntityPrivileges, HasUserPrivilegeOnEntities};
 pub use event::{CreateCollectorForEvents, DestroyCollector, SetCollectorPageSize};
 pub use property::{
     ChangeKind, ContinueRetrievePropertiesEx, CreateFilter, CreatePropertyCollector,

@@ -34,6 +34,8 @@ pub struct ServiceContent {
     pub search_index: MoRef,
     /// `eventManager`
     pub event_manager: Option<MoRef>,
+    /// `authorizationManager`
+    pub authorization_manager: Option<MoRef>,
 }
 
 /// `AboutInfo`: which server this is.
@@ -67,13 +69,20 @@ impl FromXml for About {
 }
 
 /// The managers, in the order of the fields of `ServiceContent`.
-const MANAGERS: [&str; 6] =
-    ["rootFolder", "propertyCollector", "viewManager", "sessionManager", "searchIndex", "eventManager"];
+const MANAGERS: [&str; 7] = [
+    "rootFolder",
+    "propertyCollector",
+    "viewManager",
+    "sessionManager",
+    "searchIndex",
+    "eventManager",
+    "authorizationManager",
+];
 
 impl FromXml for ServiceContent {
     fn from_xml(reader: &mut Reader<'_>, _: &Tag) -> Result<Self, DecodeError> {
         let mut about = None;
-        let mut morefs: [Option<MoRef>; 6] = Default::default();
+        let mut morefs: [Option<MoRef>; 7] = Default::default();
         reader.children(|reader, tag| {
             if tag.name == "about" {
                 about = Some(reader.read(tag)?);
@@ -91,6 +100,7 @@ impl FromXml for ServiceContent {
             session_manager: take(3)?,
             search_index: take(4)?,
             event_manager: take(5).ok(),
+            authorization_manager: take(6).ok(),
         })
     }
 }

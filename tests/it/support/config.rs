@@ -9,6 +9,7 @@ pub(crate) struct Vcenter {
     pub(crate) server: String,
     pub(crate) port: u16,
     pub(crate) ca: String,
+    pub(crate) thumbprint: Option<String>,
     pub(crate) credentials: Credentials,
     pub(crate) datacenters: Vec<String>,
 }
@@ -30,6 +31,7 @@ impl Vcenter {
             server: "127.0.0.1".to_owned(),
             port: vcsim.port(),
             ca: vcsim.ca().display().to_string(),
+            thumbprint: None,
             credentials: Credentials::Inline(vcsim.user().to_owned(), vcsim.password().to_owned()),
             datacenters: Vec::new(),
         }
@@ -44,6 +46,13 @@ impl Vcenter {
         if let Credentials::Inline(_, old) = &mut self.credentials {
             password.clone_into(old);
         }
+        self
+    }
+
+    /// Trusts the system's CAs and whoever has this thumbprint.
+    pub(crate) fn trusting(mut self, thumbprint: Option<&str>) -> Self {
+        self.ca.clear();
+        self.thumbprint = thumbprint.map(str::to_owned);
         self
     }
 
@@ -92,7 +101,12 @@ impl Config {
             let mut set = |key: &str, value: &str| lines.push(format!("    {key}: {value:?}"));
             set("server", &vcenter.server);
             set("port", &vcenter.port.to_string());
-            set("caFile", &vcenter.ca);
+            if !vcenter.ca.is_empty() {
+                set("caFile", &vcenter.ca);
+            }
+            if let Some(thumbprint) = &vcenter.thumbprint {
+                set("thumbprint", thumbprint);
+            }
             match &vcenter.credentials {
                 Credentials::Inline(user, password) => {
                     set("user", user);

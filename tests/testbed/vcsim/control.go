@@ -127,6 +127,9 @@ func (s *Sim) controlMux() http.Handler {
 	m.HandleFunc("GET /inventory", handle(s, true, func(*http.Request, *none) (any, error) { return s.Inventory(), nil }))
 	m.HandleFunc("POST /tags", handle(s, true, func(_ *http.Request, in *TagRequest) (any, error) { return s.tags.Attach(in, true) }))
 	m.HandleFunc("DELETE /tags", handle(s, true, func(_ *http.Request, in *TagRequest) (any, error) { return s.tags.Attach(in, false) }))
+	m.HandleFunc("PUT /privileges", handle(s, true, func(_ *http.Request, in *PrivilegeRequest) (any, error) {
+		return s.SetPrivileges(in)
+	}))
 	s.controlService(m)
 	return m
 }

@@ -59,6 +59,8 @@ type Sim struct {
 	vms      *VMs
 	tags     *Tags
 
+	authorization *Authorization
+
 	control    net.Listener
 	controlURL string
 	baseURL    string
@@ -185,6 +187,7 @@ func (s *Sim) buildModel() error {
 	own := &Collector{}
 	own.Self = pc.Self
 	s.ctx.Map.Put(own)
+	s.putAuthorization()
 	s.ctx.Map.AddHandler(s.gate)
 	return nil
 }

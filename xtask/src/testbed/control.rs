@@ -141,6 +141,12 @@ impl Vcsim {
         self.command(Method::DELETE, &["tags"], Some(tag_body(category, tag, object))).await
     }
 
+    /// Has vCenter say that the account lacks these privileges on an object, and no others.
+    pub async fn set_missing_privileges(&self, kind: &str, name: &str, missing: &[&str]) -> Result<()> {
+        let body = json!({"object": {"type": kind, "name": name}, "missing": missing});
+        self.command(Method::PUT, &["privileges"], Some(body)).await
+    }
+
     /// Datacenters, clusters, hosts and folders with morefs and parents.
     pub async fn inventory(&self) -> Result<Value> {
         self.call(Method::GET, &["inventory"], None).await

@@ -18,7 +18,7 @@ fn given(args: &[&str]) -> Result<ccm::Args, clap::Error> {
 fn parse(args: &[&str]) -> Result<ccm::Args, clap::Error> {
     crate::cli::parse(args.iter().map(OsString::from)).map(|cli| match cli.workload {
         Workload::Ccm(args) => *args,
-        Workload::Config(_) => panic!("not the manager"),
+        Workload::Check(_) | Workload::Config(_) => panic!("not the manager"),
     })
 }
 
