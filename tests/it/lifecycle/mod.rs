@@ -7,3 +7,4 @@ mod common;
 mod deletion;
 mod doubt;
 mod power;
+mod volumes;
