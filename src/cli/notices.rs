@@ -32,6 +32,7 @@ fn event(notice: Notice) -> NodeEvent {
             "ConfigurationRefused",
             format!("The changed configuration is not used: {why}. The last good one stays in use."),
         ),
+        Notice::FeatureDisabled(why) => NodeEvent::warning("FeatureDisabled", why),
         Notice::CredentialsChanged(vcenter) => NodeEvent::normal(
             "CredentialsChanged",
             format!("The changed credentials of vCenter {vcenter} are in use."),

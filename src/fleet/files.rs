@@ -104,3 +104,43 @@ impl Source {
         std::fs::read(&self.path).ok().map(|content| sum(&content))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Options, load_file};
+
+    #[test]
+    fn a_mounted_file_that_kubelet_swaps_is_noticed_and_so_is_its_ca() {
+        let mount = tempfile::tempdir().unwrap();
+        let ca = mount.path().join("ca.crt");
+        let text = |user: &str| {
+            format!(
+                "vcenter:\n  a: {{server: vc, user: {user}, password: p, caFile: {:?}}}\n",
+                ca.display().to_string()
+            )
+        };
+        let version = |name: &str, text: &str| {
+            std::fs::create_dir(mount.path().join(name)).unwrap();
+            std::fs::write(mount.path().join(name).join("vsphere.conf"), text).unwrap();
+            std::os::unix::fs::symlink(name, mount.path().join("..data_tmp")).unwrap();
+            std::fs::rename(mount.path().join("..data_tmp"), mount.path().join("..data")).unwrap();
+        };
+        version("..2026_1", &text("u"));
+        let path = mount.path().join("vsphere.conf");
+        std::os::unix::fs::symlink("..data/vsphere.conf", &path).unwrap();
+        let source = Source::new(path, |path| {
+            load_file(path, Options::default()).map(|loaded| loaded.config).map_err(|error| error.to_string())
+        });
+        let first = source.read().unwrap();
+        assert_eq!(source.look(&first.config), first.look);
+
+        version("..2026_2", &text("other"));
+        assert_ne!(source.look(&first.config), first.look);
+        let second = source.read().unwrap();
+        assert_ne!(second.config, first.config);
+        assert_eq!(source.look(&second.config), second.look);
+        std::fs::write(&ca, "a certificate").unwrap();
+        assert_ne!(source.look(&second.config), second.look, "the content of the CA file counts");
+    }
+}

@@ -49,6 +49,7 @@ impl Member {
             Ok(()) => Ok(member),
             Err(error) => {
                 member.inventory.close().await;
+                options.metrics.vcenters.retire(&member.inventory.endpoint().to_string());
                 Err(unusable(vcenter, error))
             }
         }

@@ -47,6 +47,8 @@ pub enum Notice {
     ConfigurationChanged,
     /// A changed configuration is not used, and why.
     ConfigurationRefused(String),
+    /// A feature stays off although the configuration wants it, and why.
+    FeatureDisabled(String),
     /// Changed credentials of this vCenter are in use.
     CredentialsChanged(String),
     /// Changed credentials of a vCenter are not used, and why.
@@ -102,6 +104,7 @@ impl Fleet {
         }
         let handles = members.iter().map(Member::handle).collect();
         let instances = Arc::new(CurrentInstances::start(handles, config.nodes.clone()));
+        tell_disabled(config, &options.notices);
         let config = Mutex::new(Arc::new(config.clone()));
         Ok(Self { options, members: Mutex::new(members), config, instances })
     }
@@ -180,6 +183,7 @@ impl Fleet {
             left.iter().filter(|gone| !stays(gone)).map(|gone| gone.endpoint().to_string()).collect();
         *self.members.lock().unwrap_or_else(PoisonError::into_inner) = after;
         *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.clone());
+        tell_disabled(config, &self.options.notices);
         drop(before);
         log_out(left).await;
         for vcenter in forgotten {
@@ -195,6 +199,15 @@ impl Fleet {
         for member in members {
             self.options.metrics.vcenters.retire(&member.inventory.endpoint().to_string());
         }
+    }
+}
+
+/// Tells of features that are off because of mistakes, each mistake for itself.
+fn tell_disabled(config: &Config, notices: &Notices) {
+    let features = [config.nsxt.problems(), config.load_balancer.problems(), config.route.problems()];
+    for problem in features.into_iter().flatten() {
+        // Nobody need listen.
+        let _ = notices.send(Notice::FeatureDisabled(problem.to_string()));
     }
 }
 

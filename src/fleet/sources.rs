@@ -115,6 +115,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_mounted_secret_that_kubelet_swaps_is_noticed() {
+        let mount = tempfile::tempdir().unwrap();
+        let version = |name: &str, password: &str| {
+            std::fs::create_dir(mount.path().join(name)).unwrap();
+            std::fs::write(mount.path().join(name).join("vc.password"), password).unwrap();
+            // As kubelet does it: a new link beside the old one takes its place.
+            std::os::unix::fs::symlink(name, mount.path().join("..data_tmp")).unwrap();
+            std::fs::rename(mount.path().join("..data_tmp"), mount.path().join("..data")).unwrap();
+        };
+        version("..2026_1", "old");
+        std::os::unix::fs::symlink("..data/vc.password", mount.path().join("vc.password")).unwrap();
+        let mut contents = Box::pin(contents(mount.path().to_owned()));
+        let password = |data: Result<Data, String>| data.unwrap()["vc.password"].clone();
+        assert_eq!(password(contents.next().await.unwrap()), b"old");
+        version("..2026_2", "new");
+        assert_eq!(password(contents.next().await.unwrap()), b"new");
+    }
+
+    #[tokio::test]
     async fn what_is_being_written_is_waited_out() {
         let directory = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();

@@ -234,7 +234,12 @@ impl Vcenter {
     }
 
     /// The long poll was answered, and so many machines are known now.
+    ///
+    /// That says also that vCenter is up and that there is a session, should another user of the same
+    /// vCenter have [retired](Vcenters::retire) it meanwhile.
     pub fn polled(&self, machines: usize) {
+        self.set_up(true);
+        self.set_session(Api::Soap, true);
         self.all.machines.with_label_values(&[&*self.id]).set(i64::try_from(machines).unwrap_or(i64::MAX));
         self.all.polled().insert((*self.id).to_owned(), Instant::now());
     }

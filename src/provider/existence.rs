@@ -269,6 +269,15 @@ mod tests {
         assert_eq!(of(ConnectionState::Connected, PowerState::Unknown), Existence::Exists(Power::Unknown));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn how_long_it_has_been_off_counts_from_when_that_was_first_seen() {
+        let mut vm = Vm::new(MoRef::new("VirtualMachine", "vm-7"));
+        (vm.connection_state, vm.power_state) = (ConnectionState::Connected, PowerState::Off);
+        vm.off_since = Some(tokio::time::Instant::now());
+        tokio::time::advance(Duration::from_secs(45)).await;
+        assert_eq!(power(&vm), Power::Off(Duration::from_secs(45)));
+    }
+
     #[test]
     fn of_machines_with_the_same_uuid_all_must_be_off() {
         let one = |power| seen(FoundBy::ProviderId, ConnectionState::Connected, power);

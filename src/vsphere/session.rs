@@ -13,30 +13,28 @@
 //!   five minutes, because SSO locks an account after a few; new credentials are tried at once.
 //! - Once closed, it stays closed: nothing logs in behind the back of a process that ends.
 
+mod login;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
+use super::Error;
 use super::login_guard::LoginGuard;
-use super::session_manager::ticket;
-use super::soap::{FaultKind, Request, decode_response, encode_request, is_legal};
+use super::soap::{Request, decode_response, encode_request};
 use super::transport::{Answer, Endpoint, Patience, Transport};
-use super::types::{CloneSession, Login, Logout, RetrieveServiceContent, ServiceContent, UserSession};
-use super::{Error, version};
+use super::types::{Logout, RetrieveServiceContent, ServiceContent};
 
 use crate::config::{Credentials, Tls, Vcenter};
-use crate::metrics::{self, Api, LoginOutcome};
+use crate::metrics::{self, Api};
 
 /// What any vCenter that is alive answers at once, without a session.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
-
-/// A login goes through SSO and maybe a directory server behind it.
-const LOGIN_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Deadlines of the tries of a call that may be repeated.
 ///
@@ -219,99 +217,6 @@ impl Session {
         }
     }
 
-    async fn log_in(&self) -> Result<LoggedIn, Error> {
-        let credentials = self.permitted_credentials()?;
-        // Also the sign of life: no password travels to a server that does not answer this.
-        let content = self.service_content().await?;
-        if content.about.api_type != "VirtualCenter" {
-            return Err(Error::Configuration(format!(
-                "{} is no vCenter but {:?} ({})",
-                self.endpoint(),
-                content.about.api_type,
-                content.about.full_name
-            )));
-        }
-        let soap_action = format!("urn:vim25/{}", self.api_version(&content).await?);
-        let session_manager = &content.session_manager;
-        let outcome = match &*credentials {
-            Credentials::Login { user, password } => {
-                self.enter(&soap_action, &Login { session_manager, user, password }).await
-            }
-            Credentials::SessionManager { url, token } => {
-                let tls = self.shared.transport.tls();
-                let ticket = ticket(&credentials.account(), url, token.as_ref(), &tls).await?;
-                self.enter(&soap_action, &CloneSession { session_manager, ticket: &ticket }).await
-            }
-        };
-        match outcome {
-            Ok((user, cookie)) => {
-                self.login_accepted();
-                let epoch = self.shared.epochs.fetch_add(1, Ordering::Relaxed) + 1;
-                info!(
-                    vcenter = %self.endpoint(), user = user.user_name, server = content.about.full_name,
-                    api = &soap_action["urn:vim25/".len()..], epoch, "logged in"
-                );
-                Ok(LoggedIn { epoch, cookie, soap_action, content })
-            }
-            Err(error) if error.fault_kind() == Some(FaultKind::InvalidLogin) => {
-                Err(self.login_refused(credentials))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Begins a session: who it is, and the cookie that carries it.
-    async fn enter<R: Request<Response = UserSession>>(
-        &self,
-        soap_action: &str,
-        request: &R,
-    ) -> Result<(UserSession, SecretString), Error> {
-        // Never with an old cookie: one that is still valid would make this an InvalidLogin.
-        let answer = self.post::<R>(soap_action, None, request, LOGIN_DEADLINE.into()).await?;
-        let user = interpret::<R>(&answer)?;
-        let cookie = answer.cookie.map(SecretString::from);
-        let cookie =
-            cookie.ok_or_else(|| Error::Unreachable("the login gave no session cookie".to_owned()))?;
-        Ok((user, cookie))
-    }
-
-    /// The credentials, if a login with them may be tried now.
-    pub(super) fn permitted_credentials(&self) -> Result<Arc<Credentials>, Error> {
-        if *self.shared.closed.borrow() {
-            return Err(Error::Unreachable(format!("{}: the session is closed", self.endpoint())));
-        }
-        let credentials = self.shared.credentials.borrow().clone().map_err(Error::NoCredentials)?;
-        check(&credentials)?;
-        self.guard().permit(&credentials, Instant::now())?;
-        Ok(credentials)
-    }
-
-    /// vCenter refused a login, by whichever door.
-    pub(super) fn login_refused(&self, credentials: Arc<Credentials>) -> Error {
-        self.guard().refused(credentials, Instant::now())
-    }
-
-    /// vCenter accepted a login.
-    pub(super) fn login_accepted(&self) {
-        self.guard().accepted();
-    }
-
-    /// Counts a login that was tried, by whichever door.
-    pub(super) fn count_login(&self, api: Api, error: Option<&Error>) {
-        let outcome = match error {
-            None => LoginOutcome::Accepted,
-            Some(Error::InvalidLogin { .. }) => LoginOutcome::Refused,
-            // None was tried.
-            Some(Error::LoginOnHold { .. } | Error::NoCredentials(_)) => return,
-            Some(_) => LoginOutcome::Failed,
-        };
-        self.metrics().login(api, outcome);
-    }
-
-    fn guard(&self) -> std::sync::MutexGuard<'_, LoginGuard> {
-        self.shared.guard.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
     pub(super) fn transport(&self) -> &Transport {
         &self.shared.transport
     }
@@ -328,23 +233,6 @@ impl Session {
             .post::<RetrieveServiceContent>("urn:vim25/6.5", None, &request, PROBE_DEADLINE.into())
             .await?;
         interpret::<RetrieveServiceContent>(&answer)
-    }
-
-    /// What the server calls its own version is the newest that it offers: only when that is too new
-    /// for us, it is asked which older ones it offers as well.
-    async fn api_version(&self, content: &ServiceContent) -> Result<String, Error> {
-        const METHOD: &str = "vimServiceVersions";
-        let own = &content.about.api_version;
-        if version::is_known(own) {
-            return Ok(own.clone());
-        }
-        let answer = self.shared.transport.get(METHOD, "/sdk/vimServiceVersions.xml", PROBE_DEADLINE).await?;
-        match answer.status {
-            200 => version::negotiate(&answer.body).map_err(|error| Error::Decode { method: METHOD, error }),
-            // Behind a proxy that passes on only what it knows.
-            404 => Ok(own.clone()),
-            status => Err(Error::Status { method: METHOD, status }),
-        }
     }
 
     async fn post<R: Request>(
@@ -449,21 +337,6 @@ impl Connection {
         }
         outcome
     }
-}
-
-/// Refuses what would count as a failed login, or cannot be sent at all.
-fn check(credentials: &Credentials) -> Result<(), Error> {
-    let Credentials::Login { user, password } = credentials else { return Ok(()) };
-    for (what, text) in [("user name", user.as_str()), ("password", password.expose_secret())] {
-        if text.is_empty() {
-            return Err(Error::NoCredentials(format!("the {what} is empty")));
-        }
-        if !text.chars().all(is_legal) {
-            let reason = format!("the {what} has a control character, which cannot be sent to vCenter");
-            return Err(Error::NoCredentials(reason));
-        }
-    }
-    Ok(())
 }
 
 /// Turns an HTTP answer into the method's result.

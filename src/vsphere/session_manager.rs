@@ -1,6 +1,7 @@
 //! A session manager: a service beside vCenter that hands out tickets to share its own session, so
 //! that many clusters do not use up the sessions that vCenter permits.
 
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
@@ -31,7 +32,7 @@ pub(super) async fn ticket(
     vcenter: &Tls,
 ) -> Result<SecretString, Error> {
     let fail = |problem: String| Error::SessionManager { name: name.to_owned(), problem };
-    let authorization = authorization(token).await.map_err(fail)?;
+    let authorization = authorization(token, Path::new(SERVICE_ACCOUNT_TOKEN)).await.map_err(fail)?;
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls::client_config_beside(vcenter)?)
         .http1_only()
@@ -66,15 +67,16 @@ pub(super) async fn ticket(
     }
 }
 
-/// The header that says who asks.
-async fn authorization(token: Option<&SecretString>) -> Result<HeaderValue, String> {
+/// The header that says who asks; without a token, the service account whose token is in a file.
+async fn authorization(token: Option<&SecretString>, account: &Path) -> Result<HeaderValue, String> {
     let own = match token {
         Some(_) => None,
-        None => Some(tokio::fs::read_to_string(SERVICE_ACCOUNT_TOKEN).await.map(SecretString::from).map_err(
+        None => Some(tokio::fs::read_to_string(account).await.map(SecretString::from).map_err(
             |error| {
                 format!(
                     "there is no token for it: neither a key `<server>.vc-session-manager-token`, nor the service \
-                     account's ({SERVICE_ACCOUNT_TOKEN}: {error})"
+                     account's ({}: {error})",
+                    account.display()
                 )
             },
         )?),
@@ -99,6 +101,20 @@ fn read(body: &[u8]) -> Result<SecretString, String> {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn without_a_token_the_service_accounts_own_is_shown_as_it_is_now() {
+        let account = tempfile::NamedTempFile::new().unwrap();
+        for token in ["first", "renewed"] {
+            std::fs::write(account.path(), format!("{token}\n")).unwrap();
+            let header = authorization(None, account.path()).await.unwrap();
+            assert_eq!(header.to_str().unwrap(), format!("Bearer {token}"));
+            assert!(header.is_sensitive());
+        }
+        let given = SecretString::from("given".to_owned());
+        let header = authorization(Some(&given), account.path()).await.unwrap();
+        assert_eq!(header.to_str().unwrap(), "Bearer given");
+    }
+
     #[test]
     fn answers() {
         assert_eq!(read(br#"{"token": "cst-1", "x": 1}"#).unwrap().expose_secret(), "cst-1");
@@ -112,7 +128,7 @@ mod tests {
     async fn tokens() {
         let header = |token: &str| {
             let token = SecretString::from(token);
-            async move { authorization(Some(&token)).await }
+            async move { authorization(Some(&token), Path::new(SERVICE_ACCOUNT_TOKEN)).await }
         };
         assert_eq!(header(" t0k3n\n").await.unwrap(), "Bearer t0k3n");
         assert!(!header("a\nhunter2").await.unwrap_err().contains("hunter2"));

@@ -98,7 +98,9 @@ pub(super) fn decide(
         _ if !options.enabled => Step::Nothing,
         // Whoever took it away had a reason.
         (_, Mark::Withdrawn) | (Machine::Off(_), Mark::Ours | Mark::Others) => Step::Nothing,
-        (Machine::Off(time), Mark::None) if time < options.grace => Step::Wait(options.grace - time),
+        (Machine::Off(time), Mark::None) if time < options.grace => {
+            Step::Wait(options.grace.saturating_sub(time))
+        }
         (Machine::Off(time), Mark::None) => match volumes {
             None => Step::Look { oldest: (time / SHARE).clamp(POLL, OLDEST) },
             Some(Volumes::Held(1..)) => Step::Take(Cause::Off),

@@ -231,16 +231,18 @@ impl State {
     }
 
     fn list(&self, request: &Request) -> (u16, Value) {
-        self.page(request, self.nodes.values().collect())
+        let nodes: Vec<&Value> = self.nodes.values().collect();
+        self.page(request, &nodes)
     }
 
     fn list_attachments(&self, request: &Request) -> (u16, Value) {
         let object = |(name, node): (&String, &String)| json!({"metadata": {"name": name}, "spec": {"nodeName": node}});
         let objects: Vec<Value> = self.attachments.iter().map(object).collect();
-        self.page(request, objects.iter().collect())
+        let objects: Vec<&Value> = objects.iter().collect();
+        self.page(request, &objects)
     }
 
-    fn page(&self, request: &Request, all: Vec<&Value>) -> (u16, Value) {
+    fn page(&self, request: &Request, all: &[&Value]) -> (u16, Value) {
         let limit = request.parameter("limit").and_then(|v| v.parse().ok()).unwrap_or(usize::MAX);
         let start = request.parameter("continue").and_then(|v| v.parse().ok()).unwrap_or(0);
         let items: Vec<&Value> = all.iter().skip(start).take(limit).copied().collect();

@@ -1,6 +1,5 @@
 //! The gate: lets a request through or says why not.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,8 +43,8 @@ pub(in crate::serve) struct Gate {
     ttl: Ttl,
     tokens: Mutex<Cache<[u8; 32], Option<User>>>,
     access: Mutex<Cache<(User, String, String), bool>>,
-    told_tokens: AtomicBool,
-    told_access: AtomicBool,
+    told_tokens: Mutex<Option<Unanswered>>,
+    told_access: Mutex<Option<Unanswered>>,
 }
 
 struct Ttl {
@@ -75,8 +74,8 @@ impl Gate {
             },
             tokens: Mutex::default(),
             access: Mutex::default(),
-            told_tokens: AtomicBool::new(false),
-            told_access: AtomicBool::new(false),
+            told_tokens: Mutex::default(),
+            told_access: Mutex::default(),
         }
     }
 
@@ -109,19 +108,18 @@ impl Gate {
     async fn identify_token(&self, token: &str) -> Identity {
         let mut key = [0; 32];
         key.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-        let known = lock(&self.tokens).get(&key, Instant::now());
-        let answer = match known {
-            Some(user) => Ok(user),
-            None => self.reviews.token(token).await,
-        };
+        let shown =
+            |user: Option<User>| user.map_or(Identity::Rejected("the token is not valid"), Identity::User);
+        if let Some(known) = lock(&self.tokens).get(&key, Instant::now()) {
+            return shown(known);
+        }
+        let answer = self.reviews.token(token).await;
         Self::tell_once(&self.told_tokens, &answer, "tokenreviews.authentication.k8s.io");
         match answer {
             Ok(user) => {
                 let holds = if user.is_some() { self.ttl.token } else { REFUSED_TOKEN_TTL };
-                if lock(&self.tokens).get(&key, Instant::now()).is_none() {
-                    lock(&self.tokens).put(key, user.clone(), holds, Instant::now());
-                }
-                user.map_or(Identity::Rejected("the token is not valid"), Identity::User)
+                lock(&self.tokens).put(key, user.clone(), holds, Instant::now());
+                shown(user)
             }
             Err(unanswered) => Identity::Unknown(unanswered),
         }
@@ -145,20 +143,26 @@ impl Gate {
         }
     }
 
-    /// Says once which right is missing, and again if it is missing anew.
-    fn tell_once<T>(told: &AtomicBool, answer: &Result<T, Unanswered>, resource: &str) {
-        match answer {
-            Ok(_) => told.store(false, Ordering::Relaxed),
-            Err(Unanswered::Forbidden) => {
-                if !told.swap(true, Ordering::Relaxed) {
-                    warn!(
-                        missing = format!("create {resource}"),
-                        "this manager lacks a right, so that only the paths of health can be read; bind its \
-                         service account to the ClusterRole system:auth-delegator"
-                    );
-                }
-            }
-            Err(Unanswered::Unavailable(error)) => {
+    /// Says once why nobody can be let through, and again when the reason changes.
+    fn tell_once<T>(told: &Mutex<Option<Unanswered>>, answer: &Result<T, Unanswered>, resource: &str) {
+        let problem = answer.as_ref().err();
+        let mut told = lock(told);
+        let same = match (told.as_ref(), problem) {
+            (Some(Unanswered::Unavailable(_)), Some(Unanswered::Unavailable(_))) => true,
+            (before, now) => before == now,
+        };
+        if same {
+            return;
+        }
+        *told = problem.cloned();
+        match problem {
+            None => {}
+            Some(Unanswered::Forbidden) => warn!(
+                missing = format!("create {resource}"),
+                "this manager lacks a right, so that only the paths of health can be read; bind its service \
+                 account to the ClusterRole system:auth-delegator"
+            ),
+            Some(Unanswered::Unavailable(error)) => {
                 warn!(error, resource, "who may read what cannot be asked of the API server");
             }
         }

@@ -382,7 +382,7 @@ mod tests {
         let first = tokio::time::Instant::now();
         vm.off_since = Some(first);
         assert!(store.put(vm.clone()));
-        vm.off_since = Some(first + std::time::Duration::from_secs(60));
+        vm.off_since = Some(first + std::time::Duration::from_mins(1));
         assert!(!store.put(vm.clone()), "no news");
         assert_eq!(store.vm(&vm.moref).unwrap().off_since, Some(first));
         vm.off_since = None;

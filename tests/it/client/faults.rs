@@ -34,7 +34,7 @@ async fn calls_that_may_be_repeated_survive_two_failures() {
         vcsim.add_fault(&Fault::new("FindAllByUuid", kind.clone()).times(2)).await.unwrap();
         let started = Instant::now();
         ask(&session).await.unwrap_or_else(|error| panic!("{kind:?}: {error}"));
-        assert!(started.elapsed() < Duration::from_secs(1), "{kind:?} took {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(3), "{kind:?} took {:?}", started.elapsed());
         let made = vcsim.requests().await.unwrap().since(&before);
         assert_eq!((made.soap("FindAllByUuid"), made.soap("Login")), (3, 0), "{kind:?}");
     }

@@ -131,7 +131,7 @@ async fn a_wrong_password_is_tried_twice_and_a_new_one_at_once() {
 
     change(&sender, credentials(vcsim.user(), vcsim.password()));
     let took = up(&inventory).await;
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
     ask(&session).await.unwrap();
 }
 
@@ -165,7 +165,7 @@ async fn nobody_logs_in_without_credentials() {
 
     change(&sender, credentials(vcsim.user(), vcsim.password()));
     let took = up(&inventory).await;
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
 }
 
 #[tokio::test]

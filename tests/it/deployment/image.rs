@@ -85,6 +85,10 @@ fn the_dockerfile_builds_it_from_this_and_names_no_registry() {
         let host = name.split_once('/').map_or("", |(first, _)| first);
         assert!(!host.contains(['.', ':']), "{name} names a registry");
     }
+    let toolchain = std::fs::read_to_string(workspace().join("rust-toolchain.toml")).unwrap();
+    let channel =
+        toolchain.lines().find_map(|line| line.strip_prefix("channel = \"")?.strip_suffix('"')).unwrap();
+    assert!(text.contains(&format!("\nFROM rust:{channel}-slim")), "another Rust than {channel}");
     let version = format!("ARG VERSION={}\n", env!("CARGO_PKG_VERSION"));
     assert!(text.contains(&version), "{version}");
     let ignored = std::fs::read_to_string(workspace().join(".dockerignore")).unwrap();

@@ -97,7 +97,8 @@ async fn the_account_of_the_manifests_may_do_all_that_is_needed_and_nothing_else
     let https = free_port();
     let leader = Pod::run(&cluster, pod, &objects, &flags(https)).await;
     leader.wait_for_log("the lease is ours", SOON).await.unwrap();
-    let standby = Pod::run(&cluster, pod, &objects, &flags(free_port())).await;
+    let second = free_port();
+    let standby = Pod::run(&cluster, pod, &objects, &flags(second)).await;
 
     let vms = vcsim.create_vms("right-", 4).await.unwrap();
     cluster.register(&specs(&vms[..3])).await;
@@ -107,8 +108,9 @@ async fn the_account_of_the_manifests_may_do_all_that_is_needed_and_nothing_else
     cluster.initialised(&names(&vms[..3]), SOON).await;
 
     // What the kubelet asks for, and a Prometheus that nobody gave a right to.
-    for path in ["/livez", "/readyz"] {
-        eventually(path, SOON, async || match ask(https, path, None).await? {
+    // Both replicas are ready, or an update would never end.
+    for (port, path) in [(https, "/livez"), (https, "/readyz"), (second, "/livez"), (second, "/readyz")] {
+        eventually(path, SOON, async || match ask(port, path, None).await? {
             200 => Ok(()),
             code => anyhow::bail!("{code}"),
         })

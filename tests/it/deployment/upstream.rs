@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use serde_json::Value;
 use tokio::sync::Mutex;
-use xtask::testbed::{Vcsim, VcsimOptions, eventually};
+use xtask::testbed::{Vcsim, VcsimOptions, eventually, workspace};
 
 use super::objects::{Objects, forget_rights_of_tests};
 use super::pod::{Pod, ask};
@@ -133,4 +133,24 @@ async fn the_daemonset_overlay_replaces_upstreams_objects_and_leaves_its_configu
     let again = theirs.stored(&cluster, "DaemonSet").await;
     assert_eq!(pod(&again)["containers"][0]["image"], "cloud-provider-vsphere:v1.36.0");
     assert_eq!(pod(&again)["containers"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn the_way_back_removes_what_only_we_have() {
+    let theirs = Objects::parse(include_str!("upstream.yaml")).names();
+    let mut ours = Objects::rendered("overlays/daemonset").names();
+    ours.retain(|name| !theirs.contains(name));
+    let expected = [
+        "ClusterRoleBinding /vsphere-cloud-controller:auth-delegator",
+        "Role kube-system/vsphere-cloud-controller",
+        "RoleBinding kube-system/vsphere-cloud-controller",
+    ];
+    assert_eq!(ours, expected);
+    let page = std::fs::read_to_string(workspace().join("docs/moving-from-upstream.md")).unwrap();
+    for command in [
+        "kubectl -n kube-system delete role,rolebinding vsphere-cloud-controller\n",
+        "kubectl delete clusterrolebinding vsphere-cloud-controller:auth-delegator\n",
+    ] {
+        assert!(page.contains(command), "{command}");
+    }
 }

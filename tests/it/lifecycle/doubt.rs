@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use xtask::testbed::{Fault, FaultKind, Vcsim, VcsimOptions, VmSpec};
+use xtask::testbed::{Fault, FaultKind, Nic, Vcsim, VcsimOptions, VmSpec};
 
-use super::common::{CONFIRM, LONG, hasty, hasty_with, initialise, machine, vcenter};
-use crate::support::{Cluster, Config, LATER, Proxy, SOON, Vcenter, names, provider_id};
+use super::common::{CONFIRM, LONG, has_shutdown_taint, hasty, hasty_with, initialise, machine, vcenter};
+use crate::support::{Cluster, Config, LATER, Proxy, SOON, Vcenter, addresses, names, provider_id};
 
 #[tokio::test]
 async fn a_machine_that_was_registered_anew_is_the_same_machine() {
@@ -175,4 +175,73 @@ async fn answers_that_are_no_answers_prove_nothing() {
     }
     vcsim.delete_vm("doubted-0").await.unwrap();
     cluster.deleted("doubted-0", LATER).await;
+}
+
+#[tokio::test]
+async fn an_account_that_has_lost_its_rights_on_a_folder_sees_no_machine_and_proves_nothing() {
+    let cluster = Cluster::get().await;
+    let vcsim = vcenter("vc0").await;
+    let vms = vcsim.create_vms("unseen-", 2).await.unwrap();
+    let config = Config::of(&[&vcsim]);
+    let manager = hasty(&cluster, &config);
+    initialise(&cluster, &vms).await;
+    let recorded: serde_json::Value = serde_json::from_str(machine(&cluster.node("unseen-0").await)).unwrap();
+    let folder = recorded["folder"].as_str().unwrap();
+    // Searches come back empty and the object is as if it did not exist; so is the folder.
+    let denied = FaultKind::Soap("NoPermission".into());
+    let fault = Fault::new("RetrievePropertiesEx", denied).containing(format!(">{folder}<"));
+    let rule = vcsim.add_fault(&fault).await.unwrap();
+    for name in names(&vms) {
+        vcsim.unregister(name).await.unwrap();
+        cluster.set_ready(name, false).await;
+    }
+    let message = cluster.event("unseen-0", "InstanceExistenceUnknown").await;
+    assert!(message.contains("the folder it was in cannot be read"), "{message}");
+    tokio::time::sleep(LONG).await;
+    // Nor does a manager that begins now know better.
+    manager.stop(SOON).await.unwrap();
+    let _manager = hasty(&cluster, &config);
+    tokio::time::sleep(LONG).await;
+    for name in names(&vms) {
+        let node = cluster.node(name).await;
+        assert!(!has_shutdown_taint(&node), "{name}");
+    }
+    // The rights are back, and one machine is really gone.
+    vcsim.register("unseen-1").await.unwrap();
+    vcsim.remove_fault(&rule).await.unwrap();
+    cluster.deleted("unseen-0", LATER).await;
+    tokio::time::sleep(LONG).await;
+    assert!(cluster.has("unseen-1").await);
+}
+
+#[tokio::test]
+async fn a_vcenter_whose_inventory_is_empty_for_a_while_costs_no_node() {
+    let cluster = Cluster::get().await;
+    let vcsim = vcenter("vc0").await;
+    let vms = vcsim.create_vms("vanished-", 4).await.unwrap();
+    let _manager = hasty_with(&cluster, &Config::of(&[&vcsim]), &["--deletion-breaker-fraction=0.1"]);
+    initialise(&cluster, &vms).await;
+    // As after a restore of vCenter's database: it answers, and has no machine.
+    for name in names(&vms) {
+        vcsim.unregister(name).await.unwrap();
+        cluster.set_ready(name, false).await;
+    }
+    cluster.event("vanished-0", "NodeDeletionHeld").await;
+    tokio::time::sleep(LONG).await;
+    for name in names(&vms) {
+        assert!(cluster.has(name).await, "{name}");
+        vcsim.register(name).await.unwrap();
+    }
+    // They are found again by their uuids, and looked after as before.
+    for name in names(&vms) {
+        cluster.set_ready(name, true).await;
+    }
+    let nics = vec![Nic { addresses: vec!["10.99.0.9".into()], ..Nic::default() }];
+    vcsim.patch_vm("vanished-3", &VmSpec { nics: Some(nics), ..VmSpec::default() }).await.unwrap();
+    let told = |node: &_| addresses(node).contains(&"InternalIP 10.99.0.9".to_owned());
+    cluster.node_when("the new address arrives", "vanished-3", told).await;
+    tokio::time::sleep(LONG).await;
+    for name in names(&vms) {
+        assert!(cluster.has(name).await, "{name}");
+    }
 }

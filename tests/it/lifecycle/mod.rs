@@ -7,4 +7,5 @@ mod common;
 mod deletion;
 mod doubt;
 mod power;
+mod states;
 mod volumes;

@@ -1,6 +1,6 @@
 //! Dead nodes release their volumes.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
@@ -227,10 +227,9 @@ async fn kubernetes_detaches_the_volumes_of_a_machine_that_is_off_at_once() {
     let _manager = hasty_with(&cluster, &Config::of(&[&vcsim]), IMPATIENT);
     vcsim.power("held-0", Power::PoweredOff).await.unwrap();
     cluster.set_ready("held-0", false).await;
-    let silent = Instant::now();
     // The pod collector comes round every 20 s. Without the taint it takes six minutes, and the pod stays.
     let pods: Api<Pod> = Api::namespaced(cluster.client(), "default");
-    let deadline = Duration::from_secs(60);
+    let deadline = Duration::from_mins(1);
     let released = eventually("the volume is released", deadline, async || {
         let left = attachments(&cluster).list(&ListParams::default()).await?.items.len();
         anyhow::ensure!(left == 0, "{left} VolumeAttachments");
@@ -238,6 +237,5 @@ async fn kubernetes_detaches_the_volumes_of_a_machine_that_is_off_at_once() {
         Ok(())
     });
     released.await.unwrap();
-    println!("released {:.1} s after NotReady", silent.elapsed().as_secs_f64());
     assert!(cluster.has("held-0").await);
 }

@@ -73,19 +73,32 @@ async fn a_file_that_is_being_written_is_waited_for() {
     cluster.register(&specs(&vms)).await;
     let notices = Notices::of(&cluster).await;
     let config = Config::of(&[&vcsim]);
-    let manager = watchful(&cluster, &config);
+    // Much longer than the writing takes, also on a busy machine.
+    let manager =
+        cluster.manager_with(&config, |options| options.args.push("--config-poll-period=1500ms".into()));
     cluster.initialised(&names(&vms), SOON).await;
 
-    // In place, a line at a time, each within a look of the next.
+    // In place, with a pause in the middle of a word.
     let text = config.nodes("internalNetworkSubnetCidr", "0.0.0.0/0").yaml();
-    let mut written = String::new();
-    for line in text.lines() {
-        written.push_str(line);
-        written.push('\n');
-        fs::write(manager.config_path(), &written).unwrap();
-        tokio::time::sleep(Duration::from_millis(60)).await;
-    }
+    let half = text.find("assword").unwrap();
+    fs::write(manager.config_path(), &text[..half]).unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    fs::write(manager.config_path(), &text).unwrap();
     notices.wait("ConfigurationChanged").await;
     let refused = notices.all("ConfigurationRefused").await;
     assert!(refused.is_empty(), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_mistake_in_a_section_about_nsx_is_told_and_costs_no_node() {
+    let cluster = Cluster::get().await;
+    let vcsim = vcenter("feature").await;
+    let vms = vcsim.create_vms("feature-", 1).await.unwrap();
+    cluster.register(&specs(&vms)).await;
+    let notices = Notices::of(&cluster).await;
+    let text = format!("{}nsxt:\n  host: nsx.example.org\n", Config::of(&[&vcsim]).yaml());
+    let _manager = cluster.manager_with(&Config::of(&[&vcsim]), |options| options.config = text);
+    let message = notices.wait("FeatureDisabled").await;
+    assert!(message.contains("nsxt") && message.contains("vsphere.conf"), "{message}");
+    cluster.initialised(&names(&vms), SOON).await;
 }

@@ -14,11 +14,18 @@ type call struct {
 	key    string // what it is counted under: method name, or "GET /path"
 	query  string // "?action=x", lets a fault rule name one action of a path
 	object [2]string
+	body   string // lets a fault rule name one object
 }
 
 // classify names a request: SOAP by the first element of the body, REST by its
 // path with the ids taken out.
 func classify(r *http.Request, body []byte) call {
+	c := classified(r, body)
+	c.body = string(body)
+	return c
+}
+
+func classified(r *http.Request, body []byte) call {
 	path := r.URL.Path
 	if strings.HasPrefix(path, "/rest/") || strings.HasPrefix(path, "/api/") || path == "/rest" || path == "/api" {
 		c := call{kind: "rest", key: r.Method + " " + collapse(path)}

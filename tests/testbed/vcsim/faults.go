@@ -13,6 +13,7 @@ type Rule struct {
 	ID              string `json:"id"`
 	Method          string `json:"method"`
 	Kind            string `json:"kind"`
+	Containing      string `json:"containing,omitempty"`
 	Status          int    `json:"status,omitempty"`
 	Fault           string `json:"fault,omitempty"`
 	Count           int    `json:"count,omitempty"`
@@ -36,6 +37,9 @@ func (r *Rule) late() bool {
 }
 
 func (r *Rule) matches(c call) bool {
+	if !strings.Contains(c.body, r.Containing) {
+		return false
+	}
 	return r.Method == "*" || r.Method == c.key || c.query != "" && r.Method == c.key+c.query
 }
 

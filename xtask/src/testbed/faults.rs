@@ -36,6 +36,7 @@ pub struct Fault {
     lasting: Option<Duration>,
     after_processing: bool,
     running: bool,
+    containing: String,
 }
 
 impl Fault {
@@ -49,7 +50,15 @@ impl Fault {
             lasting: None,
             after_processing: false,
             running: false,
+            containing: String::new(),
         }
+    }
+
+    /// Only requests with this text in their body fail, such as the id of an object.
+    #[must_use]
+    pub fn containing(mut self, text: impl Into<String>) -> Self {
+        self.containing = text.into();
+        self
     }
 
     /// Only so many requests fail.
@@ -110,6 +119,9 @@ impl Fault {
         }
         if self.running {
             set("running", json!(true));
+        }
+        if !self.containing.is_empty() {
+            set("containing", json!(self.containing));
         }
         rule
     }
