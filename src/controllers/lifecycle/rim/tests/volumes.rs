@@ -51,8 +51,6 @@ async fn in_a_healthy_cluster_nobody_looks_for_volumes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_speaks_up_before_the_taint_arrives_has_none() {
-    let cluster = Cluster::with(node("node-1", "Unknown"), exists(Power::On)).await;
-    cluster.stop().await;
     let cluster =
         Cluster::start([(tainted(node("node-1", "Unknown")), Some(exists(Power::On)))], at_once()).await;
     cluster.api.attach("csi-1", "node-1");
@@ -73,11 +71,11 @@ async fn a_node_is_deleted_when_its_volumes_are_released_or_the_wait_is_over() {
     let options =
         Options { out_of_service: OutOfService { release_timeout, ..OutOfService::default() }, ..hurried() };
     for released in [true, false] {
-        let cluster = Cluster::start([(node("node-1", "Unknown"), None)], options.clone()).await;
+        let cluster =
+            Cluster::start([(node("node-1", "Unknown"), Some(exists(Power::On)))], options.clone()).await;
         cluster.api.attach("csi-1", "node-1");
         let started = std::time::Instant::now();
         cluster.machines.set("node-1", gone());
-        cluster.change("node-1", |node| node["metadata"]["labels"] = json!({"a": "b"}));
         eventually("out of service", || marked(&cluster)).await;
         settle().await;
         assert!(cluster.api.has_node("node-1"));
@@ -94,11 +92,11 @@ async fn a_node_is_deleted_when_its_volumes_are_released_or_the_wait_is_over() {
 async fn without_the_right_to_see_volumes_nothing_is_tainted_and_deletions_go_on() {
     let list = "GET /apis/storage.k8s.io/v1/volumeattachments";
     for (answer, deleted) in [(exists(Power::Off(Duration::from_secs(9))), false), (gone(), true)] {
-        let cluster = Cluster::start([(tainted(node("node-1", "Unknown")), None)], at_once()).await;
+        let cluster =
+            Cluster::start([(tainted(node("node-1", "Unknown")), Some(exists(Power::On)))], at_once()).await;
         cluster.api.attach("csi-1", "node-1");
         cluster.api.fault(list, Fault::Status(403));
         cluster.machines.set("node-1", answer);
-        cluster.change("node-1", |node| node["metadata"]["labels"] = json!({"a": "b"}));
         eventually("asked", || cluster.api.count(list) == 1).await;
         settle().await;
         assert_eq!(cluster.api.has_node("node-1"), !deleted);
