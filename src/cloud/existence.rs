@@ -1,6 +1,7 @@
 //! Whether the machine of a Node still exists: three values, and what each rests on.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,8 +47,8 @@ pub enum Existence {
 pub enum Power {
     /// It runs.
     On,
-    /// It is switched off, and its host says so now.
-    Off,
+    /// It is switched off, and its host says so now; it has been seen so for at least this long.
+    Off(Duration),
     /// It is suspended, and its host says so now.
     Suspended,
     /// Its host is not connected: what it said last is history.

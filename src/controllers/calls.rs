@@ -27,6 +27,11 @@ impl WriteError {
         matches!(self, Self::Api(kube::Error::Api(status)) if status.is_not_found())
     }
 
+    /// Whether the account has not the right to do it.
+    pub(super) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Api(kube::Error::Api(status)) if status.is_forbidden())
+    }
+
     /// Whether the object may be another one than the one decided on. A `test` that fails is
     /// answered 422, a precondition 409.
     pub(super) fn may_be_late(&self) -> bool {

@@ -18,7 +18,7 @@ impl Instances for LightsOut {
     }
 
     async fn existence(&self, _: &NodeIdentity, _: Option<&MachineRecord>) -> Existence {
-        Existence::Exists(Power::Off)
+        Existence::Exists(Power::Off(Duration::ZERO))
     }
 
     fn changes(&self) -> BoxStream<'static, String> {

@@ -4,6 +4,7 @@
 //! It knows nothing of vSphere nor of any controller.
 
 mod annotations;
+mod attachments;
 mod counted;
 mod delete;
 mod events;
@@ -19,6 +20,7 @@ pub(crate) mod testing;
 mod watch;
 
 pub use annotations::OWN_PREFIX;
+pub use attachments::attachments_by_node;
 pub use counted::CountRequests;
 pub use delete::delete_unchanged;
 pub use events::{EventKind, EventRecorder, NodeEvent, Repeat, Subject, cut_at_char_boundary};
@@ -27,7 +29,7 @@ pub use limit::RateLimit;
 pub use list::list_nodes;
 pub use node::{
     BETA_INSTANCE_TYPE, BETA_REGION, BETA_ZONE, INSTANCE_TYPE, Node, NodeCondition, NodeInfo, NodeSpec,
-    NodeStatus, PROVIDED_NODE_IP, REGION, TAINT_SHUTDOWN, TAINT_UNINITIALIZED, ZONE,
+    NodeStatus, PROVIDED_NODE_IP, REGION, TAINT_OUT_OF_SERVICE, TAINT_SHUTDOWN, TAINT_UNINITIALIZED, ZONE,
 };
 pub use patch::{JsonPatch, Operation, Pointer};
 pub use secrets::{read_secret, watch_secret};

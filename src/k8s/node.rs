@@ -15,6 +15,8 @@ use super::annotations::SlimAnnotations;
 pub const TAINT_UNINITIALIZED: &str = "node.cloudprovider.kubernetes.io/uninitialized";
 /// The taint of a Node whose machine is switched off.
 pub const TAINT_SHUTDOWN: &str = "node.cloudprovider.kubernetes.io/shutdown";
+/// The taint of a Node that is known not to run: its pods are forgotten and its volumes detached by force.
+pub const TAINT_OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 /// The annotation in which the kubelet repeats its `--node-ip`.
 pub const PROVIDED_NODE_IP: &str = "alpha.kubernetes.io/provided-node-ip";
 /// The instance type.

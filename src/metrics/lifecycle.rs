@@ -21,6 +21,10 @@ pub enum Count {
     Tainted,
     /// Shutdown taints removed.
     Untainted,
+    /// Nodes taken out of service, so that their volumes are released.
+    OutOfService,
+    /// Nodes put back into service.
+    BackInService,
 }
 
 /// The metrics of the node lifecycle controller; the default counts for nobody.
@@ -33,6 +37,8 @@ pub struct Lifecycle {
     tripped: IntGauge,
     tainted: IntCounter,
     untainted: IntCounter,
+    out_of_service: IntCounter,
+    back_in_service: IntCounter,
 }
 
 impl Default for Lifecycle {
@@ -55,6 +61,12 @@ impl Lifecycle {
             &["action"],
             "Taints node.cloudprovider.kubernetes.io/shutdown that were set or removed.",
         );
+        let out_of_service = registry.counters(
+            "vsphere_cloud_out_of_service_taints_total",
+            &["action"],
+            "Taints node.kubernetes.io/out-of-service that were set, so that the volumes of a dead node are \
+             released, or removed.",
+        );
         let held = registry.gauges(
             "vsphere_cloud_deletion_held_nodes",
             &[],
@@ -73,6 +85,8 @@ impl Lifecycle {
             tripped: tripped.with_label_values(none),
             tainted: taints.with_label_values(&["set"]),
             untainted: taints.with_label_values(&["removed"]),
+            out_of_service: out_of_service.with_label_values(&["set"]),
+            back_in_service: out_of_service.with_label_values(&["removed"]),
         }
     }
 
@@ -109,6 +123,8 @@ impl Lifecycle {
             Count::Tripped => Cell::Gauge(&self.tripped),
             Count::Tainted => Cell::Counter(&self.tainted),
             Count::Untainted => Cell::Counter(&self.untainted),
+            Count::OutOfService => Cell::Counter(&self.out_of_service),
+            Count::BackInService => Cell::Counter(&self.back_in_service),
         }
     }
 }

@@ -118,23 +118,27 @@ struct Seen<'a> {
 /// Nothing is gone unless every vCenter has answered.
 fn conclude(answers: &[Seen<'_>], query: &Query, record: Option<&MachineRecord>) -> Existence {
     let mut moved = None;
+    let mut found: Option<Power> = None;
+    let mut is_it = |vm: &Vm| {
+        let power = power(vm);
+        found = Some(found.map_or(power, |other| liveliest(other, power)));
+    };
     for answer in answers {
         let Ok(Sighting::Seen(seen)) = answer.sighting else { continue };
         for (hit, vm) in seen {
             match hit.by {
-                FoundBy::ProviderId | FoundBy::InstanceUuid | FoundBy::Object => {
-                    return Existence::Exists(power(vm));
-                }
+                FoundBy::ProviderId | FoundBy::InstanceUuid | FoundBy::Object => is_it(vm),
                 // Without a providerID the systemUUID is all there is.
-                FoundBy::SystemUuid if query.provider_uuid.is_none() => {
-                    return Existence::Exists(power(vm));
-                }
+                FoundBy::SystemUuid if query.provider_uuid.is_none() => is_it(vm),
                 FoundBy::SystemUuid => {
                     moved = Some(format!("{} ({}) in vCenter {}", vm.moref.id, vm.name, answer.endpoint));
                 }
                 FoundBy::DnsName | FoundBy::Ip => {}
             }
         }
+    }
+    if let Some(power) = found {
+        return Existence::Exists(power);
     }
     let unknown: Vec<&str> =
         answers.iter().filter_map(|answer| answer.sighting.err().map(String::as_str)).collect();
@@ -162,11 +166,23 @@ fn conclude(answers: &[Seen<'_>], query: &Query, record: Option<&MachineRecord>)
     }
 }
 
+/// Of machines that share a uuid nobody knows which one is meant: it is only off if all are.
+fn liveliest(a: Power, b: Power) -> Power {
+    match (a, b) {
+        (Power::On, _) | (_, Power::On) => Power::On,
+        (Power::Unknown, _) | (_, Power::Unknown) => Power::Unknown,
+        (Power::Suspended, _) | (_, Power::Suspended) => Power::Suspended,
+        (Power::Off(a), Power::Off(b)) => Power::Off(a.min(b)),
+    }
+}
+
 /// What the machine's host says, if it is connected.
 pub(super) fn power(vm: &Vm) -> Power {
     match (vm.connection_state, vm.power_state) {
         (ConnectionState::Connected, PowerState::On) => Power::On,
-        (ConnectionState::Connected, PowerState::Off) => Power::Off,
+        (ConnectionState::Connected, PowerState::Off) => {
+            Power::Off(vm.off_since.map(|since| since.elapsed()).unwrap_or_default())
+        }
         (ConnectionState::Connected, PowerState::Suspended) => Power::Suspended,
         _ => Power::Unknown,
     }
@@ -240,7 +256,10 @@ mod tests {
     #[test]
     fn power_counts_only_while_the_host_is_connected() {
         let of = |connection, power| concluded(&[Ok(seen(FoundBy::ProviderId, connection, power))], None);
-        assert_eq!(of(ConnectionState::Connected, PowerState::Off), Existence::Exists(Power::Off));
+        assert_eq!(
+            of(ConnectionState::Connected, PowerState::Off),
+            Existence::Exists(Power::Off(Duration::ZERO))
+        );
         assert_eq!(
             of(ConnectionState::Connected, PowerState::Suspended),
             Existence::Exists(Power::Suspended)
@@ -248,6 +267,32 @@ mod tests {
         assert_eq!(of(ConnectionState::Stale, PowerState::Off), Existence::Exists(Power::Unknown));
         assert_eq!(of(ConnectionState::Unknown, PowerState::Off), Existence::Exists(Power::Unknown));
         assert_eq!(of(ConnectionState::Connected, PowerState::Unknown), Existence::Exists(Power::Unknown));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn how_long_it_has_been_off_counts_from_when_that_was_first_seen() {
+        let mut vm = Vm::new(MoRef::new("VirtualMachine", "vm-7"));
+        (vm.connection_state, vm.power_state) = (ConnectionState::Connected, PowerState::Off);
+        vm.off_since = Some(tokio::time::Instant::now());
+        tokio::time::advance(Duration::from_secs(45)).await;
+        assert_eq!(power(&vm), Power::Off(Duration::from_secs(45)));
+    }
+
+    #[test]
+    fn of_machines_with_the_same_uuid_all_must_be_off() {
+        let one = |power| seen(FoundBy::ProviderId, ConnectionState::Connected, power);
+        let stale = || seen(FoundBy::ProviderId, ConnectionState::Stale, PowerState::Off);
+        for (sightings, expected) in [
+            ([one(PowerState::Off), one(PowerState::Off)], Power::Off(Duration::ZERO)),
+            ([one(PowerState::Off), one(PowerState::On)], Power::On),
+            ([one(PowerState::Off), one(PowerState::Suspended)], Power::Suspended),
+            ([one(PowerState::Off), stale()], Power::Unknown),
+        ] {
+            for order in [[0, 1], [1, 0]] {
+                let answers = order.map(|i| Ok(sightings[i].clone()));
+                assert_eq!(concluded(&answers, None), Existence::Exists(expected), "{sightings:?}");
+            }
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub(super) fn vm() -> Vm {
         metadata_encoding: None,
         power_state: PowerState::On,
         connection_state: ConnectionState::Connected,
+        off_since: None,
         host: None,
         resource_pool: None,
         parent: None,

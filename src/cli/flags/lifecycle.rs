@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::go::duration;
-use crate::controllers::lifecycle::Options;
+use super::go::{Switch, duration};
+use crate::controllers::lifecycle::{Options, OutOfService};
 
 /// If this environment variable is set, whatever to, no Node is deleted; upstream's escape hatch.
 const SKIP_DELETION: &str = "SKIP_NODE_DELETION";
@@ -41,6 +41,19 @@ pub(crate) struct Flags {
     /// The most questions about the existence of VMs that are under way at the same time.
     #[arg(long, value_name = "N", default_value = "64")]
     concurrent_existence_checks: NonZeroUsize,
+
+    /// Taint a node that holds volumes with node.kubernetes.io/out-of-service when its VM is proved to be
+    /// switched off or gone, so that the volumes can be attached elsewhere at once.
+    #[arg(long, default_value = "true")]
+    out_of_service_taint: Switch,
+
+    /// How long a VM must have been switched off before its node is out of service.
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    out_of_service_grace: Duration,
+
+    /// How long the deletion of a node whose VM is gone waits for its volumes to be released.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    out_of_service_release_timeout: Duration,
 }
 
 impl Flags {
@@ -54,6 +67,11 @@ impl Flags {
             breaker_window: self.deletion_breaker_window,
             held_for: self.deletion_breaker_hold,
             concurrency: self.concurrent_existence_checks,
+            out_of_service: OutOfService {
+                enabled: self.out_of_service_taint.0,
+                grace: self.out_of_service_grace,
+                release_timeout: self.out_of_service_release_timeout,
+            },
             skip_deletion: std::env::var_os(SKIP_DELETION).is_some(),
             ..Options::default()
         }

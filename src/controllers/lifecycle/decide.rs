@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::breaker::Tally;
 use super::evidence::Evidence;
+use super::out_of_service::{Cause, Machine};
 use super::{Options, explain};
 use crate::cloud::{Existence, MACHINE_ANNOTATION, Power, Proof};
 use crate::controllers::identity;
@@ -35,6 +36,10 @@ pub(super) struct Memory {
     subject: Subject,
     evidence: Option<Evidence>,
     unknown_since: Option<Duration>,
+    /// Since when each answer was that the machine is switched off.
+    off_since: Option<Duration>,
+    /// Since when each look would have led to the Node's deletion.
+    due_since: Option<Duration>,
     told: Option<(Topic, Duration)>,
 }
 
@@ -62,6 +67,10 @@ pub(super) enum Action {
     AddShutdownTaint,
     /// Remove it.
     RemoveShutdownTaint,
+    /// Add the taint that makes the volumes of a dead Node be released, for this reason.
+    TakeOutOfService(Cause),
+    /// Remove it.
+    PutBackInService,
     /// Delete the Node: its machine is gone, on this evidence.
     Delete(String),
     /// Tell the user.
@@ -74,6 +83,8 @@ pub(super) struct Decision {
     pub(super) actions: Vec<Action>,
     pub(super) memory: Option<Memory>,
     pub(super) again: Option<Duration>,
+    /// What the answer says about volumes that the Node may hold.
+    pub(super) machine: Machine,
 }
 
 /// How this Node is looked at.
@@ -100,7 +111,9 @@ pub(super) fn decide(
 ) -> Decision {
     match (stance(node), answer) {
         (Stance::Leave, _) => Decision::default(),
-        (Stance::Works, _) => Decision::only(has_shutdown_taint(node).then_some(Action::RemoveShutdownTaint)),
+        (Stance::Works, _) => {
+            Decision::only(has_shutdown_taint(node).then_some(Action::RemoveShutdownTaint)).of(Machine::Alive)
+        }
         (Stance::Ask, None) => Decision { memory, ..Decision::default() }.again_in(options.monitor_period),
         (Stance::Ask, Some(answer)) => {
             let subject = Subject::of(node);
@@ -124,12 +137,7 @@ impl Look<'_> {
         match answer {
             // It is there: whatever spoke against it is forgotten. Its power state alone may be
             // unknown, and then there is no reason to touch the taint.
-            Existence::Exists(power) => {
-                let off = matches!(power, Power::Off | Power::Suspended);
-                let missing = off && !has_shutdown_taint(self.node);
-                Decision::only(missing.then_some(Action::AddShutdownTaint))
-                    .again_in(self.options.monitor_period)
-            }
+            Existence::Exists(power) => self.exists(*power, memory),
             Existence::Replaced(location) => self.replaced(location, memory),
             Existence::Unknown(why) => self.unknown(why, memory),
             // It waits for its initialisation, or nothing says which machine was its own: then it
@@ -149,8 +157,25 @@ impl Look<'_> {
         }
     }
 
+    fn exists(self, power: Power, memory: Memory) -> Decision {
+        let off = matches!(power, Power::Off(_) | Power::Suspended);
+        let missing = off && !has_shutdown_taint(self.node);
+        let decision =
+            Decision::only(missing.then_some(Action::AddShutdownTaint)).again_in(self.options.monitor_period);
+        match power {
+            Power::On | Power::Suspended => decision.of(Machine::Alive),
+            Power::Unknown => decision,
+            Power::Off(known_for) => {
+                let since = memory.off_since.unwrap_or(self.now);
+                let off_for = known_for.max(self.now.saturating_sub(since));
+                let memory = Memory { off_since: Some(since), ..Memory::about(memory.subject) };
+                decision.of(Machine::Off(off_for)).keeping(memory)
+            }
+        }
+    }
+
     fn replaced(self, location: &str, memory: Memory) -> Decision {
-        let mut memory = Memory { evidence: None, unknown_since: None, ..memory };
+        let mut memory = Memory { told: memory.told, ..Memory::about(memory.subject) };
         let news = memory.is_news(Topic::Replaced(location.to_owned()), self.now);
         let event = news.then(|| explain::replaced(self.node, location));
         Decision::only(event.map(Action::Tell)).keeping(memory).again_in(self.options.settled_pause())
@@ -160,6 +185,7 @@ impl Look<'_> {
     /// too old to be built on.
     fn unknown(self, why: &str, mut memory: Memory) -> Decision {
         memory.evidence = memory.evidence.filter(|evidence| evidence.is_fresh(self.now, self.options));
+        (memory.off_since, memory.due_since) = (None, None);
         let since = *memory.unknown_since.get_or_insert(self.now);
         // A vCenter that is away for a moment is no news.
         let lasts = self.now.saturating_sub(since) >= self.options.confirm_after;
@@ -171,29 +197,38 @@ impl Look<'_> {
         let evidence = Evidence::seen(memory.evidence, proof, self.now, self.options);
         memory.evidence = Some(evidence);
         memory.unknown_since = None;
+        memory.off_since = None;
+        let due_since = memory.due_since.take().unwrap_or(self.now);
         let pause = evidence.next_look(self.now, self.options);
         let Some(proved) = evidence.proved().filter(|_| evidence.is_confirmed()) else {
             return Decision::default().keeping(memory).again_in(pause);
         };
-        if self.options.skip_deletion {
-            let event = memory.is_news(Topic::Skipped, self.now).then(|| explain::skipped(self.node, proof));
-            return Decision::only(event.map(Action::Tell)).keeping(memory).again_in(pause);
-        }
         let left = (proved + self.options.held_for).saturating_sub(self.now);
         let held = held.filter(|_| !left.is_zero() && !is_confirmed_by_hand(self.node));
+        let machine = if held.is_none() {
+            memory.due_since = Some(due_since);
+            Machine::Gone { due_for: self.now.saturating_sub(due_since) }
+        } else {
+            Machine::Unclear
+        };
+        if self.options.skip_deletion {
+            let event = memory.is_news(Topic::Skipped, self.now).then(|| explain::skipped(self.node, proof));
+            return Decision::only(event.map(Action::Tell)).of(machine).keeping(memory).again_in(pause);
+        }
         let action = match held {
             None => Some(Action::Delete(proof.to_string())),
             Some(tally) => memory
                 .is_news(Topic::Held, self.now)
                 .then(|| Action::Tell(explain::held(self.node, proof, tally, self.options))),
         };
-        Decision::only(action).keeping(memory).again_in(pause.min(left.max(self.options.monitor_period)))
+        let decision = Decision::only(action).of(machine).keeping(memory);
+        decision.again_in(pause.min(left.max(self.options.monitor_period)))
     }
 }
 
 impl Memory {
     fn about(subject: Subject) -> Self {
-        Self { subject, evidence: None, unknown_since: None, told: None }
+        Self { subject, evidence: None, unknown_since: None, off_since: None, due_since: None, told: None }
     }
 
     /// The uid of the Node that this is about.
@@ -240,6 +275,10 @@ impl Decision {
 
     fn again_in(self, pause: Duration) -> Self {
         Self { again: Some(pause), ..self }
+    }
+
+    fn of(self, machine: Machine) -> Self {
+        Self { machine, ..self }
     }
 }
 

@@ -3,8 +3,9 @@
 use super::Options;
 use super::breaker::Tally;
 use super::decide::CONFIRM_ANNOTATION;
+use super::out_of_service::Cause;
 use crate::cloud::Proof;
-use crate::k8s::{Node, NodeEvent};
+use crate::k8s::{Node, NodeEvent, TAINT_OUT_OF_SERVICE};
 
 /// The reason of the Event for a Node that the breaker holds.
 pub(super) const HELD: &str = "NodeDeletionHeld";
@@ -52,6 +53,24 @@ pub(super) fn replaced(node: &Node, location: &str) -> NodeEvent {
          registers it anew; if that VM is something else, give it a BIOS uuid of its own and delete the Node."
     );
     NodeEvent::warning("ProviderIDMismatch", message)
+}
+
+pub(super) fn out_of_service(cause: Cause) -> NodeEvent {
+    let cause = match cause {
+        Cause::Off => "is switched off",
+        Cause::Gone => "is gone",
+    };
+    let message = format!(
+        "The VM of this Node {cause}, and the Node holds volumes. It has the taint {TAINT_OUT_OF_SERVICE} now, \
+         so that its pods are replaced and its volumes attached elsewhere at once; the taint is removed when \
+         the VM is back"
+    );
+    NodeEvent::warning("OutOfService", message)
+}
+
+pub(super) fn back_in_service() -> NodeEvent {
+    let message = format!("The VM of this Node is back; the taint {TAINT_OUT_OF_SERVICE} is removed");
+    NodeEvent::normal("BackInService", message)
 }
 
 pub(super) fn unknown(why: &str) -> NodeEvent {

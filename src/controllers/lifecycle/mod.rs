@@ -1,7 +1,9 @@
 //! The node lifecycle controller: taints Nodes whose machines are switched off, and deletes Nodes
 //! whose machines are gone, which it believes reluctantly.
 //!
-//! `decide` holds every rule, `evidence` how often "gone" must be said, `breaker` how many may go
+//! Those that are proved to be dead and hold volumes are taken out of service.
+//!
+//! `decide` holds every rule, `out_of_service` those about volumes, `evidence` how often "gone" must be said, `breaker` how many may go
 //! at once; none of them does I/O. `rim` asks, decides and writes. Nodes that are ready cost nothing.
 //!
 //! What is remembered is lost with the process: a new one needs the whole evidence again.
@@ -13,10 +15,12 @@ mod explain;
 #[cfg(test)]
 mod fixtures;
 mod options;
+mod out_of_service;
 mod question;
 mod rim;
 mod taint;
 mod verdicts;
+mod volumes;
 
 use std::sync::Arc;
 
@@ -36,9 +40,10 @@ use crate::k8s::{EventRecorder, Node};
 use crate::metrics::Metrics;
 use rim::{Context, WRITERS};
 use verdicts::Verdicts;
+use volumes::Attachments;
 
 pub use decide::CONFIRM_ANNOTATION;
-pub use options::{Count, Counters, Options};
+pub use options::{Count, Counters, Options, OutOfService};
 
 /// The `source.component` of this controller's Events, as upstream names it.
 const COMPONENT: &str = "cloud-node-lifecycle-controller";
@@ -81,6 +86,7 @@ pub(super) fn attach<I: Instances>(
         nodes: Api::all(client.clone()),
         store: feed.store(),
         instances,
+        attachments: Attachments::new(client.clone()),
         recorder: EventRecorder::new(client, COMPONENT).observed(metrics.events.clone()),
         queue,
         ledger: Ledger::default(),

@@ -33,6 +33,8 @@ pub struct Options {
     pub held_for: Duration,
     /// The most questions to the infrastructure at the same time (`--concurrent-existence-checks`).
     pub concurrency: NonZeroUsize,
+    /// When Nodes are taken out of service so that their volumes are released.
+    pub out_of_service: OutOfService,
     /// No Node is ever deleted (the environment variable `SKIP_NODE_DELETION`, whatever its value).
     pub skip_deletion: bool,
     /// What is counted, for whoever publishes it.
@@ -49,9 +51,28 @@ impl Default for Options {
             breaker_window: Duration::from_mins(10),
             held_for: Duration::from_mins(30),
             concurrency: CONCURRENCY,
+            out_of_service: OutOfService::default(),
             skip_deletion: false,
             counters: Counters::default(),
         }
+    }
+}
+
+/// When Nodes are taken out of service so that their volumes are released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfService {
+    /// Whether they are at all (`--out-of-service-taint`).
+    pub enabled: bool,
+    /// How long a machine must have been switched off (`--out-of-service-grace`): a restart is no death.
+    pub grace: Duration,
+    /// How long a deletion waits for the volumes of a Node whose machine is gone
+    /// (`--out-of-service-release-timeout`).
+    pub release_timeout: Duration,
+}
+
+impl Default for OutOfService {
+    fn default() -> Self {
+        Self { enabled: true, grace: Duration::from_secs(30), release_timeout: Duration::from_mins(1) }
     }
 }
 

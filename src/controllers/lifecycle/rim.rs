@@ -7,13 +7,15 @@ use std::time::Duration;
 use kube::Api;
 use kube::api::PatchParams;
 use kube::runtime::controller::Action as Next;
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::Semaphore;
 
-use super::decide::{Action, Decision};
+use super::decide::{Action, Decision, Stance, Subject, stance};
 use super::options::{Count, Options};
+use super::out_of_service::{self, Step};
 use super::question::ask;
 use super::verdicts::Verdicts;
+use super::volumes::Attachments;
 use super::{explain, taint};
 use crate::cloud::Instances;
 use crate::controllers::calls::{Stop, WriteError, in_time};
@@ -32,6 +34,7 @@ pub(super) struct Context<I> {
     pub(super) nodes: Api<Node>,
     pub(super) store: Store<Node>,
     pub(super) instances: Arc<I>,
+    pub(super) attachments: Attachments,
     pub(super) recorder: EventRecorder,
     pub(super) queue: Queue,
     pub(super) options: Options,
@@ -68,13 +71,34 @@ pub(super) async fn reconcile<I: Instances>(
         context.forget(&name);
         return Ok(Next::await_change());
     };
-    let decision = context.verdicts.decide(&node, answer.as_ref(), context.store.len());
+    let mut decision = context.verdicts.decide(&node, answer.as_ref(), context.store.len());
+    match out_of_service::decide(&node, decision.machine, None, &context.options.out_of_service) {
+        // In a box, as below.
+        Step::Look { oldest } => Box::pin(look_for_volumes(&node, &mut decision, oldest, &context)).await,
+        step => step.apply(&mut decision),
+    }
     if decision.actions.is_empty() {
         context.ledger.forget(&name);
         return Ok(next(&decision));
     }
     // In a box: thousands of these futures wait for answers at the same time, and few write.
     Ok(Box::pin(carry_out(&node, decision, &context)).await)
+}
+
+/// Decides with the volumes in sight. They take time to see; a Node that changed meanwhile is left as it is.
+async fn look_for_volumes<I>(node: &Node, decision: &mut Decision, oldest: Duration, context: &Context<I>) {
+    let volumes = context.attachments.of(node.name(), oldest).await;
+    let current = context.store.get(&ObjectRef::new(node.name()));
+    let same = |current: &Node| stance(current) == Stance::Ask && Subject::of(current) == Subject::of(node);
+    let options = &context.options.out_of_service;
+    let step = match current {
+        Some(current) if same(&current) => {
+            out_of_service::decide(&current, decision.machine, Some(volumes), options)
+        }
+        // The change itself leads to another look.
+        _ => Step::Wait(context.options.monitor_period),
+    };
+    step.apply(decision);
 }
 
 async fn carry_out<I>(node: &Node, decision: Decision, context: &Context<I>) -> Next {
@@ -114,6 +138,22 @@ async fn perform<I>(node: &Node, action: &Action, context: &Context<I>) -> Resul
             write(node, &taint::remove(node), context).await?;
             context.options.counters.add(Count::Untainted);
             tracing::info!(node = node.name(), "the Node is ready again; shutdown taint removed");
+        }
+        Action::TakeOutOfService(cause) => {
+            write(node, &taint::take_out_of_service(node, *cause), context).await?;
+            context.options.counters.add(Count::OutOfService);
+            tracing::warn!(
+                node = node.name(),
+                cause = cause.as_str(),
+                "the machine does not run and the Node holds volumes; taken out of service so that they are released"
+            );
+            context.recorder.record(node, &explain::out_of_service(*cause)).await;
+        }
+        Action::PutBackInService => {
+            write(node, &taint::put_back_in_service(node), context).await?;
+            context.options.counters.add(Count::BackInService);
+            tracing::info!(node = node.name(), "the machine is back; out-of-service taint removed");
+            context.recorder.record(node, &explain::back_in_service()).await;
         }
         Action::Delete(evidence) => {
             // Not ready it was when it was decided on. If its kubelet has spoken since, or anybody

@@ -37,6 +37,7 @@ struct State {
     version: u64,
     nodes: BTreeMap<String, Value>,
     events: BTreeMap<String, Value>,
+    attachments: BTreeMap<String, String>,
     history: Vec<(u64, Value)>,
     watchers: Vec<mpsc::UnboundedSender<Value>>,
     faults: Vec<(String, Fault)>,
@@ -93,6 +94,15 @@ impl FakeApi {
 
     pub(crate) fn node(&self, name: &str) -> Value {
         self.state().nodes[name].clone()
+    }
+
+    /// Attaches a volume to a Node, by the name of the VolumeAttachment.
+    pub(crate) fn attach(&self, name: &str, node: &str) {
+        self.state().attachments.insert(name.to_owned(), node.to_owned());
+    }
+
+    pub(crate) fn detach(&self, name: &str) {
+        self.state().attachments.remove(name);
     }
 
     pub(crate) fn events(&self) -> BTreeMap<String, Value> {
@@ -192,6 +202,9 @@ impl State {
             let name = rest.strip_prefix('/');
             return self.leases.answer(&request.method, namespace, name, &request.body);
         }
+        if request.path == "/apis/storage.k8s.io/v1/volumeattachments" {
+            return self.list_attachments(request);
+        }
         let parts: Vec<&str> = request.path.trim_start_matches("/api/v1/").split('/').collect();
         match (request.method.as_str(), parts.as_slice()) {
             ("GET", ["nodes"]) => self.list(request),
@@ -218,13 +231,25 @@ impl State {
     }
 
     fn list(&self, request: &Request) -> (u16, Value) {
+        let nodes: Vec<&Value> = self.nodes.values().collect();
+        self.page(request, &nodes)
+    }
+
+    fn list_attachments(&self, request: &Request) -> (u16, Value) {
+        let object = |(name, node): (&String, &String)| json!({"metadata": {"name": name}, "spec": {"nodeName": node}});
+        let objects: Vec<Value> = self.attachments.iter().map(object).collect();
+        let objects: Vec<&Value> = objects.iter().collect();
+        self.page(request, &objects)
+    }
+
+    fn page(&self, request: &Request, all: &[&Value]) -> (u16, Value) {
         let limit = request.parameter("limit").and_then(|v| v.parse().ok()).unwrap_or(usize::MAX);
         let start = request.parameter("continue").and_then(|v| v.parse().ok()).unwrap_or(0);
-        let items: Vec<&Value> = self.nodes.values().skip(start).take(limit).collect();
+        let items: Vec<&Value> = all.iter().skip(start).take(limit).copied().collect();
         let end = start + items.len();
-        let more = if end < self.nodes.len() { end.to_string() } else { String::new() };
+        let more = if end < all.len() { end.to_string() } else { String::new() };
         let metadata = json!({"resourceVersion": self.version.to_string(), "continue": more});
-        (200, json!({"apiVersion": "v1", "kind": "NodeList", "metadata": metadata, "items": items}))
+        (200, json!({"apiVersion": "v1", "kind": "List", "metadata": metadata, "items": items}))
     }
 
     fn patch_node(&mut self, name: &str, status: bool, patch: &Value) -> (u16, Value) {

@@ -97,13 +97,19 @@ impl Store {
     }
 
     /// Takes over a machine's state; `true` if that is news.
-    pub(super) fn put(&self, vm: Vm) -> bool {
-        self.write(|inner| match inner.vms.get(&vm.moref) {
-            Some(known) if **known == vm => false,
-            _ => {
-                inner.vms.insert(vm.moref.clone(), Arc::new(vm));
-                true
+    pub(super) fn put(&self, mut vm: Vm) -> bool {
+        self.write(|inner| {
+            if let Some(known) = inner.vms.get(&vm.moref) {
+                // One that is read again has not been switched off again.
+                if let (Some(known), Some(now)) = (known.off_since, &mut vm.off_since) {
+                    *now = known.min(*now);
+                }
+                if **known == vm {
+                    return false;
+                }
             }
+            inner.vms.insert(vm.moref.clone(), Arc::new(vm));
+            true
         })
     }
 
@@ -375,6 +381,21 @@ mod tests {
         let vm = Vm::new(MoRef::new("VirtualMachine", "vm-1"));
         assert!(store.put(vm.clone()));
         assert!(!store.put(vm));
+    }
+
+    #[test]
+    fn a_machine_that_is_read_again_has_been_off_since_it_was_first_seen_so() {
+        let store = Store::default();
+        let mut vm = Vm::new(MoRef::new("VirtualMachine", "vm-1"));
+        let first = tokio::time::Instant::now();
+        vm.off_since = Some(first);
+        assert!(store.put(vm.clone()));
+        vm.off_since = Some(first + std::time::Duration::from_mins(1));
+        assert!(!store.put(vm.clone()), "no news");
+        assert_eq!(store.vm(&vm.moref).unwrap().off_since, Some(first));
+        vm.off_since = None;
+        assert!(store.put(vm.clone()));
+        assert_eq!(store.vm(&vm.moref).unwrap().off_since, None);
     }
 
     fn tag(category: &str, name: &str) -> Tag {

@@ -1,5 +1,6 @@
 //! The slim picture of one virtual machine, and the properties it is made of.
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::vsphere::MoRef;
@@ -63,6 +64,8 @@ pub struct Vm {
     pub power_state: PowerState,
     /// `runtime.connectionState`
     pub connection_state: ConnectionState,
+    /// Since when we know that it is switched off, said by a host that is connected; absent while it is not.
+    pub off_since: Option<Instant>,
     /// `runtime.host`
     pub host: Option<MoRef>,
     /// `resourcePool`; templates have none.
@@ -126,6 +129,7 @@ impl Vm {
             metadata_encoding: None,
             power_state: PowerState::Unknown,
             connection_state: ConnectionState::Unknown,
+            off_since: None,
             host: None,
             resource_pool: None,
             parent: None,
@@ -165,7 +169,8 @@ impl Vm {
                     Some("connected") => ConnectionState::Connected,
                     Some("disconnected" | "inaccessible" | "invalid" | "orphaned") => ConnectionState::Stale,
                     _ => ConnectionState::Unknown,
-                }
+                };
+                self.time_power();
             }
             "runtime.host" => self.host = moref(),
             "runtime.powerState" => {
@@ -174,10 +179,17 @@ impl Vm {
                     Some("poweredOff") => PowerState::Off,
                     Some("suspended") => PowerState::Suspended,
                     _ => PowerState::Unknown,
-                }
+                };
+                self.time_power();
             }
             _ => {}
         }
+    }
+
+    /// vSphere tells when a machine was started, but not when it was switched off.
+    fn time_power(&mut self) {
+        let off = (self.connection_state, self.power_state) == (ConnectionState::Connected, PowerState::Off);
+        self.off_since = if off { self.off_since.or_else(|| Some(Instant::now())) } else { None };
     }
 }
 
@@ -264,6 +276,27 @@ mod tests {
         assert_eq!(vm, self::vm());
         vm.apply("config.uuid", Some(&value("00000000-0000-0000-0000-000000000000")));
         assert_eq!(vm.bios_uuid, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_being_off_begins_when_a_connected_host_says_so() {
+        let (power, connection) = ("runtime.powerState", "runtime.connectionState");
+        let mut vm = vm();
+        let age = |vm: &Vm| vm.off_since.map(|since| since.elapsed().as_secs());
+        for (path, text, expected) in [
+            (power, "poweredOff", None),
+            (connection, "connected", Some(0)),
+            (power, "poweredOff", Some(10)),
+            (connection, "disconnected", None),
+            (connection, "connected", Some(0)),
+            (power, "suspended", None),
+            (power, "poweredOff", Some(0)),
+            (power, "poweredOn", None),
+        ] {
+            vm.apply(path, Some(&value(text)));
+            assert_eq!(age(&vm), expected, "{path} {text}");
+            tokio::time::advance(std::time::Duration::from_secs(10)).await;
+        }
     }
 
     #[test]

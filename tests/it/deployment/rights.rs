@@ -164,6 +164,7 @@ async fn without_the_rights_that_are_not_needed_for_it_nodes_are_initialised_and
     secret.set_credentials("vc.example.com", &vcsim, vcsim.password());
     objects.revoke("ClusterRole", "events", "create");
     objects.revoke("ClusterRole", "nodes", "delete");
+    objects.revoke("ClusterRole", "volumeattachments", "list");
     objects.remove("ClusterRoleBinding", "vsphere-cloud-controller:auth-delegator");
     objects.remove("RoleBinding", "vsphere-cloud-controller:apiserver-authentication-reader");
     objects.apply(&cluster).await;
@@ -182,6 +183,7 @@ async fn without_the_rights_that_are_not_needed_for_it_nodes_are_initialised_and
     for said in [
         "an Event was not written",
         "the Node could not be written",
+        "may not list volumeattachments.storage.k8s.io",
         "create tokenreviews",
         "get ConfigMap kube-system/extension-apiserver-authentication",
     ] {

@@ -146,7 +146,9 @@ async fn a_node_that_is_ready_again_at_the_last_moment_is_not_deleted() {
     let proxy = Proxy::to(cluster.port());
     let kubeconfig = cluster.kubeconfig_via(proxy.port());
     let config = Config::of(&[&vcsim]);
-    let flags = ["--node-monitor-period=300ms", "--deletion-confirm-after=3s"];
+    // Else it would be the look for volumes that fails, and the deletion would wait for that.
+    let flags =
+        ["--node-monitor-period=300ms", "--deletion-confirm-after=3s", "--out-of-service-taint=false"];
     let manager = cluster.manager_with(&config, |options| {
         options.kubeconfig = kubeconfig;
         options.args.extend(flags.map(str::to_owned));

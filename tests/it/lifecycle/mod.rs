@@ -8,3 +8,4 @@ mod deletion;
 mod doubt;
 mod power;
 mod states;
+mod volumes;

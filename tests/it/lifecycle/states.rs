@@ -16,9 +16,10 @@ async fn machines_that_their_hosts_do_not_tell_of_are_neither_deleted_nor_tainte
     initialise(&cluster, &vms).await;
     let (unknown, known) = vms.split_at(states.len());
     for (vm, state) in unknown.iter().zip(states) {
-        vcsim.power(&vm.name, Power::PoweredOff).await.unwrap();
+        // In this order: else for a moment a connected host says that it is off.
         let state = VmSpec { connection_state: Some(state.into()), ..VmSpec::default() };
         vcsim.patch_vm(&vm.name, &state).await.unwrap();
+        vcsim.power(&vm.name, Power::PoweredOff).await.unwrap();
     }
     // Its host is being maintained, and it runs; the last one is off, and its host says so.
     let host = vcsim.vm(&known[0].name).await.unwrap().host;

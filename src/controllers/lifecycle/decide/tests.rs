@@ -13,6 +13,7 @@ fn told(decision: &Decision) -> Vec<&str> {
     let word = |action| match action {
         &Action::AddShutdownTaint => "taint",
         Action::RemoveShutdownTaint => "untaint",
+        Action::TakeOutOfService(_) | Action::PutBackInService => unreachable!("not decided here"),
         Action::Delete(_) => "DELETE",
         Action::Tell(event) => event.reason,
     };
@@ -66,7 +67,7 @@ fn some_nodes_are_left_alone_whatever_happened() {
     going["metadata"]["deletionTimestamp"] = "2026-01-02T03:04:05Z".into();
     for node in [foreign, foreign_and_lost, unreadable, going] {
         assert_eq!(stance(&slim(&node)), Stance::Leave);
-        for answer in [exists(Power::Off), gone(), absent()] {
+        for answer in [exists(Power::Off(Duration::ZERO)), gone(), absent()] {
             assert_eq!(first_look(&node, &answer), Decision::default());
         }
     }
@@ -77,7 +78,7 @@ fn the_taint_follows_a_power_state_that_is_known() {
     for (answer, expected) in [
         (exists(Power::On), vec![]),
         (exists(Power::Unknown), vec![]),
-        (exists(Power::Off), vec!["taint"]),
+        (exists(Power::Off(Duration::ZERO)), vec!["taint"]),
         (exists(Power::Suspended), vec!["taint"]),
         (unknown(), vec![]),
         (gone(), vec![]),
@@ -91,7 +92,74 @@ fn the_taint_follows_a_power_state_that_is_known() {
     }
     let mut silent = node("node-1", "Unknown");
     silent["status"]["conditions"] = json!([]);
-    assert_eq!(told(&first_look(&silent, &exists(Power::Off))), ["taint"], "no condition is not ready");
+    assert_eq!(
+        told(&first_look(&silent, &exists(Power::Off(Duration::ZERO)))),
+        ["taint"],
+        "no condition is not ready"
+    );
+}
+
+/// What each answer at these seconds says about volumes.
+fn machines(
+    node: &Value,
+    answers: &[(u64, Existence)],
+    held: Option<Tally>,
+    options: &Options,
+) -> Vec<Machine> {
+    let mut memory = None;
+    let mut machines = Vec::new();
+    for (second, answer) in answers {
+        let now = Duration::from_secs(*second);
+        let decision = decide(&slim(node), Some(answer), memory, held, now, options);
+        machines.push(decision.machine);
+        memory = decision.memory;
+    }
+    machines
+}
+
+#[test]
+fn volumes_are_released_only_on_proof() {
+    let (options, silent) = (Options::default(), node("node-1", "Unknown"));
+    let since = |known_for| exists(Power::Off(Duration::from_secs(known_for)));
+    let off = |seconds| Machine::Off(Duration::from_secs(seconds));
+    let gone_for = |seconds| Machine::Gone { due_for: Duration::from_secs(seconds) };
+    for (answers, expected) in [
+        (vec![(0, exists(Power::On)), (1, exists(Power::Suspended))], vec![Machine::Alive; 2]),
+        (
+            vec![(0, exists(Power::Unknown)), (1, unknown()), (2, replaced()), (3, gone())],
+            vec![Machine::Unclear; 4],
+        ),
+        // Either the infrastructure has seen it for long or we have.
+        (vec![(0, since(45)), (5, since(50))], vec![off(45), off(50)]),
+        (vec![(0, since(0)), (20, since(0)), (40, since(0))], vec![off(0), off(20), off(40)]),
+        (
+            vec![(0, since(0)), (20, exists(Power::Unknown)), (40, since(0))],
+            vec![off(0), Machine::Unclear, off(0)],
+        ),
+        (vec![(0, since(0)), (20, unknown()), (40, since(0))], vec![off(0), Machine::Unclear, off(0)]),
+        (vec![(0, since(0)), (20, exists(Power::On)), (40, since(0))], vec![off(0), Machine::Alive, off(0)]),
+        // As confirmed as a deletion has to be.
+        (
+            vec![(0, gone()), (59, gone()), (60, gone()), (90, gone())],
+            vec![Machine::Unclear, Machine::Unclear, gone_for(0), gone_for(30)],
+        ),
+        (
+            vec![(0, gone()), (60, gone()), (70, unknown()), (80, gone())],
+            vec![Machine::Unclear, gone_for(0), Machine::Unclear, gone_for(0)],
+        ),
+    ] {
+        assert_eq!(machines(&silent, &answers, None, &options), expected, "{answers:?}");
+    }
+    let answers = [(0, gone()), (60, gone())];
+    let tally = Some(Tally { gone: 7, nodes: 50, allowed: 5 });
+    assert_eq!(machines(&silent, &answers, tally, &options), [Machine::Unclear; 2], "the breaker");
+    let skip = Options { skip_deletion: true, ..Options::default() };
+    assert_eq!(machines(&silent, &answers, None, &skip), [Machine::Unclear, gone_for(0)]);
+    let ready = decide(&slim(&node("node-1", "True")), None, None, None, Duration::ZERO, &options);
+    assert_eq!(ready.machine, Machine::Alive);
+    let mut foreign = silent;
+    foreign["spec"]["providerID"] = "aws:///eu-west-1a/i-0123".into();
+    assert_eq!(machines(&foreign, &[(0, since(100))], None, &options), [Machine::Unclear]);
 }
 
 #[test]
@@ -99,7 +167,7 @@ fn a_taint_with_another_effect_is_not_ours() {
     let mut by_hand = node("node-1", "True");
     by_hand["spec"]["taints"] = json!([{"key": TAINT_SHUTDOWN, "effect": "NoExecute"}]);
     let decision = decide(&slim(&by_hand), None, None, None, Duration::ZERO, &Options::default());
-    assert_eq!(decision, Decision::default());
+    assert_eq!((told(&decision), decision.again), (vec![], None));
 }
 
 #[test]
@@ -172,7 +240,7 @@ fn a_node_that_never_had_a_machine_cannot_have_lost_it() {
             let answers: Vec<(u64, Existence)> = (0..20).map(|n| (n * 60, answer.clone())).collect();
             assert_eq!(story(&node, &answers, None, &Options::default()), Vec::<String>::new());
         }
-        assert_eq!(told(&first_look(&node, &exists(Power::Off))), ["taint"]);
+        assert_eq!(told(&first_look(&node, &exists(Power::Off(Duration::ZERO)))), ["taint"]);
     }
     let mut recorded = node("node-1", "Unknown");
     recorded["spec"] = json!({});
@@ -211,7 +279,7 @@ fn with_skip_nothing_is_deleted_but_taints_are_set() {
     let node = node("node-1", "Unknown");
     let answers: Vec<(u64, Existence)> = (0..40).map(|minute| (minute * 60, gone())).collect();
     assert_eq!(story(&node, &answers, None, &options), ["60:NodeDeletionSkipped"]);
-    assert_eq!(story(&node, &[(0, exists(Power::Off))], None, &options), ["0:taint"]);
+    assert_eq!(story(&node, &[(0, exists(Power::Off(Duration::ZERO)))], None, &options), ["0:taint"]);
 }
 
 #[test]
@@ -247,7 +315,7 @@ fn one_looks_again_when_it_can_make_a_difference() {
     let node = slim(&node("node-1", "Unknown"));
     for (answer, expected) in [
         (exists(Power::On), 5),
-        (exists(Power::Off), 5),
+        (exists(Power::Off(Duration::ZERO)), 5),
         (unknown(), 5),
         (replaced(), 60),
         (gone(), 60),

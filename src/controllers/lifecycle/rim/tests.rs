@@ -16,6 +16,8 @@ use crate::controllers::lifecycle::fixtures::*;
 use crate::controllers::lifecycle::{CONFIRM_ANNOTATION, run};
 use crate::k8s::testing::{FakeApi, Fault};
 
+mod volumes;
+
 /// Whether machines exist, by node name. A question about any other is never answered.
 struct Machines {
     answers: Mutex<BTreeMap<String, Existence>>,
@@ -167,7 +169,7 @@ async fn the_taint_is_set_and_removed_with_one_patch_each() {
     let cluster = Cluster::with(node("node-1", "Unknown"), exists(Power::On)).await;
     eventually("asked", || cluster.machines.asked() > 2).await;
     assert_eq!(cluster.api.writes(), Vec::<String>::new());
-    cluster.machines.set("node-1", exists(Power::Off));
+    cluster.machines.set("node-1", exists(Power::Off(Duration::ZERO)));
     let taints = || cluster.api.node("node-1")["spec"]["taints"].clone();
     eventually("tainted", || taints() == json!([shutdown_taint()])).await;
     settle().await;
@@ -207,7 +209,7 @@ async fn others_taints_are_not_lost_in_a_race() {
             node["spec"]["taints"] = json!([{"key": "example.org/mine", "effect": "NoExecute"}]);
         }),
     );
-    cluster.machines.set("node-1", exists(Power::Off));
+    cluster.machines.set("node-1", exists(Power::Off(Duration::ZERO)));
     let expected = json!([{"key": "example.org/mine", "effect": "NoExecute"}, shutdown_taint()]);
     eventually("tainted", || cluster.api.node("node-1")["spec"]["taints"] == expected).await;
     cluster.stop().await;
@@ -286,8 +288,10 @@ async fn a_refused_deletion_is_told_and_tried_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_skip_the_node_stays_and_taints_are_set() {
     let options = Options { skip_deletion: true, ..hurried() };
-    let nodes =
-        [(node("node-1", "Unknown"), Some(gone())), (node("node-2", "Unknown"), Some(exists(Power::Off)))];
+    let nodes = [
+        (node("node-1", "Unknown"), Some(gone())),
+        (node("node-2", "Unknown"), Some(exists(Power::Off(Duration::ZERO)))),
+    ];
     let cluster = Cluster::start(nodes, options).await;
     eventually("tainted", || cluster.count(Count::Tainted) == 1).await;
     eventually("told", || cluster.reasons() == ["NodeDeletionSkipped"]).await;

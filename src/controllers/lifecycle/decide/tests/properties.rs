@@ -22,7 +22,7 @@ fn look() -> impl Strategy<Value = Look> {
         8 => Just(Look::Answer(absent())),
         2 => Just(Look::Answer(unknown())),
         1 => Just(Look::Answer(replaced())),
-        1 => select(vec![Power::On, Power::Off, Power::Suspended, Power::Unknown])
+        1 => select(vec![Power::On, Power::Off(Duration::ZERO), Power::Suspended, Power::Unknown])
             .prop_map(|power| Look::Answer(exists(power))),
         1 => Just(Look::Ready),
     ]
