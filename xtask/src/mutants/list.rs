@@ -46,8 +46,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         without: "the question whether the host is connected",
         file: "src/provider/existence.rs",
-        replace: "(ConnectionState::Connected, PowerState::Off) => Power::Off,",
-        with: "(_, PowerState::Off) => Power::Off,",
+        replace: "(ConnectionState::Connected, PowerState::Off) => {",
+        with: "(_, PowerState::Off) => {",
         test: "lifecycle::states::machines_that_their_hosts_do_not_tell_of_are_neither_deleted_nor_tainted",
     },
     Mutant {
