@@ -20,7 +20,8 @@ pub fn init() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// Builds the testbed's programs with a display of how far it is.
-pub async fn build_testbed() -> anyhow::Result<testbed::Binaries> {
-    progress::build(&mut terminal::Terminal::new()).await
+/// Builds the testbed's programs with a display of how far it is; with `all`, also those that only a
+/// few tests need.
+pub async fn build_testbed(all: bool) -> anyhow::Result<testbed::Binaries> {
+    progress::build(&mut terminal::Terminal::new(), all).await
 }

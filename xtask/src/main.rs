@@ -24,7 +24,11 @@ enum Task {
     /// Takes mechanisms away one by one, and sees whether a test notices
     Mutants(mutants::Options),
     /// Builds the testbed (control plane and simulated vCenter), as the tests do when need be
-    Testbed,
+    Testbed {
+        /// Also kustomize and upstream's manager, which few tests need
+        #[arg(long)]
+        all: bool,
+    },
 }
 
 #[tokio::main]
@@ -35,7 +39,7 @@ async fn main() -> ExitCode {
         Task::BenchFloor(options) => bench::floor(options).await,
         Task::Demo(options) => demo::run(options).await,
         Task::Mutants(options) => mutants::run(&options),
-        Task::Testbed => xtask::build_testbed().await.map(|binaries| {
+        Task::Testbed { all } => xtask::build_testbed(all).await.map(|binaries| {
             println!("{}\n{}", binaries.kube.display(), binaries.vcsim.display());
         }),
     };

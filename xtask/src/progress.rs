@@ -15,11 +15,12 @@ enum News {
     Package { program: String, done: usize, name: String },
 }
 
-/// Builds the testbed in a thread, and says what it is doing.
-pub(crate) async fn build(terminal: &mut Terminal) -> Result<Binaries> {
+/// Builds the testbed in a thread, and says what it is doing; with `all`, also what few tests need.
+pub(crate) async fn build(terminal: &mut Terminal, all: bool) -> Result<Binaries> {
     let (sender, mut news) = unbounded_channel();
     let building = tokio::task::spawn_blocking(move || {
-        testbed::build(&|progress| {
+        let build = if all { testbed::build_all } else { testbed::build };
+        build(&|progress| {
             // Nobody listens any more: nobody needs the news.
             let _ = sender.send(match progress {
                 Progress::Line(line) => News::Line(line),

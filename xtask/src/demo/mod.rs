@@ -60,7 +60,7 @@ pub struct Options {
 /// Runs the demo; Ctrl-C ends it at any time, and leaves nothing behind.
 pub async fn run(options: Options) -> Result<()> {
     let mut terminal = Terminal::new();
-    crate::progress::build(&mut terminal).await?;
+    crate::progress::build(&mut terminal, false).await?;
     let binary = if let Some(path) = &options.manager_binary {
         path.clone()
     } else {

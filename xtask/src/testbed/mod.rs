@@ -20,7 +20,7 @@ mod vcsim;
 mod vms;
 mod wait;
 
-pub use build::{Binaries, Progress, build, build_kustomize, build_peer, peer_version, workspace};
+pub use build::{Binaries, Progress, build, build_all, build_kustomize, build_peer, peer_version, workspace};
 pub use control::{Certificate, Object, Session};
 pub use faults::{Fault, FaultKind};
 pub use kube::{Kube, KubeOptions};
