@@ -1,6 +1,7 @@
 //! What a leader does, from its first login to its last logout.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -22,8 +23,9 @@ use crate::vsphere::Session;
 /// The work of a leader; it can be done any number of times, one after the other.
 pub(super) struct Work {
     source: Arc<Source>,
-    /// The last configuration that could be read.
-    reading: Mutex<Reading>,
+    /// What this process used last; as long as it has not led, what it read last.
+    reading: watch::Sender<Reading>,
+    has_led: AtomicBool,
     config_poll_period: Duration,
     tag_refresh_period: Duration,
     /// What Events about the manager itself are about.
@@ -37,13 +39,11 @@ impl Work {
     /// Prepares it, connecting to nothing. What is wrong with the configuration comes out here, on a
     /// standby too.
     pub(super) fn new(args: &Args, source: Source, reading: Reading, admin: &Admin) -> anyhow::Result<Self> {
-        for vcenter in &reading.config.vcenters {
-            let (_, feed) = watch::channel(Err("not read yet".to_owned()));
-            Session::new(vcenter, feed).with_context(|| format!("vCenter {}", vcenter.id))?;
-        }
+        check(&reading)?;
         Ok(Self {
             source: Arc::new(source),
-            reading: Mutex::new(reading),
+            reading: watch::Sender::new(reading),
+            has_led: AtomicBool::new(false),
             config_poll_period: args.cloud.config_poll_period,
             tag_refresh_period: args.cloud.tag_refresh_period,
             lease: args.leader.lease(),
@@ -59,7 +59,7 @@ impl Work {
             over.await;
             return Ok(());
         }
-        let reading = self.reading();
+        self.look_again();
         let (notices, told) = mpsc::unbounded_channel();
         let options = fleet::Options {
             client: client.clone(),
@@ -67,11 +67,11 @@ impl Work {
             notices: notices.clone(),
             metrics: self.metrics.clone(),
         };
-        let fleet = Arc::new(Fleet::start(&reading, options)?);
+        let Some(fleet) = self.start(&options, over.clone()).await else { return Ok(()) };
         self.in_use.set(Some(Arc::clone(&fleet)));
         let events = self.metrics.events.clone();
         let telling = tokio::spawn(notices::tell(client.clone(), self.lease.clone(), events, told));
-        let source = Arc::clone(&self.source);
+        let (source, reading) = (Arc::clone(&self.source), self.reading.clone());
         let following = fleet::follow(Arc::clone(&fleet), source, reading, self.config_poll_period, notices);
         let (client, options) = (client.clone(), self.controllers.clone());
         tokio::select! {
@@ -84,15 +84,45 @@ impl Work {
         Ok(())
     }
 
-    /// The configuration to begin with: as it is now, or as it could be read last.
-    fn reading(&self) -> Reading {
-        let mut last = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.source.agrees(&last) {
-            match self.source.read() {
-                Ok(reading) => *last = reading,
-                Err(why) => warn!(%why, "the configuration cannot be used; beginning with the last good one"),
+    /// Begins with what is configured; `None` if it is over before that succeeds.
+    ///
+    /// The start of the process has seen to it that it does: only a CA file can have gone since.
+    async fn start(&self, options: &fleet::Options, over: Stop) -> Option<Arc<Fleet>> {
+        loop {
+            let started = Fleet::start(&self.reading.borrow(), options.clone());
+            match started {
+                Ok(fleet) => return Some(Arc::new(fleet)),
+                Err(why) => warn!(%why, "the configuration in use cannot be used any longer; trying again"),
+            }
+            tokio::select! {
+                () = over.clone() => return None,
+                () = tokio::time::sleep(self.config_poll_period) => {}
             }
         }
-        last.clone()
     }
+
+    /// The files may have changed while this process stood by for the first time. Later, what it used
+    /// last is known to work: a change is tried first, as always.
+    fn look_again(&self) {
+        if self.has_led.swap(true, Ordering::Relaxed) || self.source.agrees(&self.reading.borrow()) {
+            return;
+        }
+        match self
+            .source
+            .read()
+            .and_then(|reading| check(&reading).map(|()| reading).map_err(|e| format!("{e:#}")))
+        {
+            Ok(reading) => drop(self.reading.send_replace(reading)),
+            Err(why) => warn!(%why, "the configuration cannot be used; beginning with the last good one"),
+        }
+    }
+}
+
+/// Whether all that it names can be read, without connecting to anything.
+fn check(reading: &Reading) -> anyhow::Result<()> {
+    for vcenter in &reading.config.vcenters {
+        let (_, feed) = watch::channel(Err("not read yet".to_owned()));
+        Session::new(vcenter, feed).with_context(|| format!("vCenter {}", vcenter.id))?;
+    }
+    Ok(())
 }

@@ -1,7 +1,6 @@
 //! Keeps the credentials of one vCenter current. What is new is tried before it replaces what works.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
 use tokio::sync::watch;
@@ -13,12 +12,6 @@ use super::{Notice, Notices, Options, trial};
 use crate::config::{CredentialSource, Credentials, Vcenter};
 use crate::vsphere::inventory::{Health, Inventory};
 use crate::vsphere::{CredentialFeed, Error};
-
-/// A vCenter that did not answer may do so soon.
-const RETRY: Duration = Duration::from_secs(10);
-
-/// A refused login counts towards the account's lock: once in this time it does no harm.
-const RETRY_LOGIN: Duration = Duration::from_mins(5);
 
 type Sender = watch::Sender<Result<Arc<Credentials>, String>>;
 
@@ -178,8 +171,7 @@ impl Keeping {
             Treatment::Try => match trial::login(&self.vcenter, Arc::clone(&candidate)).await {
                 Ok(()) => self.adopt(candidate),
                 Err(error) => {
-                    let refused = matches!(error, Error::InvalidLogin { .. });
-                    let pause = if refused { RETRY_LOGIN } else { RETRY };
+                    let pause = trial::retry_after(&error);
                     let vcenter = self.inventory.endpoint();
                     warn!(%vcenter, %error, "the new credentials do not work (yet); the last good ones stay in use");
                     self.tell(Notice::CredentialsRefused(format!("vCenter {vcenter}: {error}")));

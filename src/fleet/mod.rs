@@ -161,7 +161,7 @@ impl Fleet {
                 }
             }
         });
-        // One that fails drops the others: what was begun for them ends with their last handle.
+        // One that fails drops the others, which log out when their last handle is gone.
         let members: Vec<(Member, Option<Arc<Credentials>>)> = try_join_all(tried).await?;
         let mut after = Vec::new();
         for ((vcenter, change), (member, tried)) in config.vcenters.iter().zip(&plan).zip(members) {

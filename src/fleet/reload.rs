@@ -4,20 +4,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::files::{Look, Reading, Source};
-use super::{Fleet, Notice, Notices, Unusable};
-use crate::vsphere::Error;
+use super::{Fleet, Notice, Notices, trial};
 
-/// A vCenter that did not answer may do so soon.
-const RETRY: Duration = Duration::from_secs(10);
-
-/// A refused login counts towards the account's lock.
-const RETRY_LOGIN: Duration = Duration::from_mins(5);
-
-/// Follows the files for ever; `reading` is what the fleet was started with.
+/// Follows the files for ever; `reading` is what the fleet was started with, and becomes what it has
+/// adopted since.
 ///
 /// Files are compared by content every `period`: a mounted Secret or ConfigMap is replaced by
 /// swapping a symlink, which file notifications do not follow. What changes from one look to the
@@ -25,11 +20,11 @@ const RETRY_LOGIN: Duration = Duration::from_mins(5);
 pub async fn follow(
     fleet: Arc<Fleet>,
     source: Arc<Source>,
-    reading: Reading,
+    reading: watch::Sender<Reading>,
     period: Duration,
     notices: Notices,
 ) -> Infallible {
-    let last = reading.look.clone();
+    let last = reading.borrow().look.clone();
     let mut follower = Follower { fleet, source, applied: reading, last, refused: None, notices };
     loop {
         tokio::time::sleep(period).await;
@@ -41,7 +36,7 @@ struct Follower {
     fleet: Arc<Fleet>,
     source: Arc<Source>,
     /// What is in use.
-    applied: Reading,
+    applied: watch::Sender<Reading>,
     /// The files at the last look.
     last: Look,
     refused: Option<Refused>,
@@ -58,8 +53,11 @@ struct Refused {
 
 impl Follower {
     async fn step(&mut self) {
-        let now = self.source.look(&self.applied.config);
-        if now == self.applied.look {
+        let (now, in_use) = {
+            let applied = self.applied.borrow();
+            (self.source.look(&applied.config), applied.look.clone())
+        };
+        if now == in_use {
             if self.refused.take().is_some() {
                 info!("the configuration is again the one that is in use");
                 self.fleet.metrics().reload.succeeded();
@@ -90,11 +88,11 @@ impl Follower {
                 self.fleet.metrics().reload.succeeded();
                 self.refused = None;
                 self.last = reading.look.clone();
-                self.applied = reading;
+                self.applied.send_replace(reading);
                 self.tell(Notice::ConfigurationChanged);
             }
             Err(unusable) => {
-                let pause = pause(&unusable);
+                let pause = trial::retry_after(&unusable.error);
                 self.refuse(now, unusable.to_string(), Some(Instant::now() + pause));
             }
         }
@@ -112,12 +110,5 @@ impl Follower {
     fn tell(&self, notice: Notice) {
         // Nobody need listen.
         let _ = self.notices.send(notice);
-    }
-}
-
-fn pause(unusable: &Unusable) -> Duration {
-    match unusable.error {
-        Error::InvalidLogin { .. } | Error::LoginOnHold { .. } => RETRY_LOGIN,
-        _ => RETRY,
     }
 }

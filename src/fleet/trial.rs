@@ -18,6 +18,20 @@ const READING: Duration = Duration::from_secs(5);
 /// How long a new vCenter may take until it can be asked: TLS, a login through SSO, datacenters.
 const CONNECTING: Duration = Duration::from_secs(20);
 
+/// A vCenter that did not answer may do so soon.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// A refused login counts towards the account's lock: once in this time it does no harm.
+const RETRY_LOGIN: Duration = Duration::from_mins(5);
+
+/// When what has failed like this is tried again.
+pub(super) fn retry_after(error: &Error) -> Duration {
+    match error {
+        Error::InvalidLogin { .. } | Error::LoginOnHold { .. } => RETRY_LOGIN,
+        _ => RETRY,
+    }
+}
+
 /// Tries what is to change of a vCenter in use: its certificates, and its credentials by a login of
 /// its own, which ends at once. Returns those that were accepted, if there are others than before.
 pub(super) async fn reconfigured(

@@ -78,6 +78,17 @@ enum Command {
     WatchArrivals,
 }
 
+async fn close(session: &Session, tags: &tokio::sync::Mutex<Tags>) {
+    // Both at once: together they have a few seconds.
+    let rest = async {
+        // Held only while a question is under way, which is abandoned then.
+        if let Ok(tags) = tags.try_lock() {
+            tags.close().await;
+        }
+    };
+    futures::future::join(session.close(), rest).await;
+}
+
 impl Inventory {
     /// Starts the task of one vCenter; it ends when the last handle is dropped.
     ///
@@ -201,16 +212,9 @@ impl Inventory {
         self.session.retrust(tls)
     }
 
-    /// Ends the sessions on the server.
+    /// Ends the sessions on the server; so does dropping the last handle, when there is time.
     pub async fn close(&self) {
-        // Both at once: together they have a few seconds.
-        let rest = async {
-            // Held only while a question is under way, which is abandoned then.
-            if let Ok(tags) = self.tags.try_lock() {
-                tags.close().await;
-            }
-        };
-        futures::future::join(self.session.close(), rest).await;
+        close(&self.session, &self.tags).await;
     }
 
     /// Has the task do something; once more if the session ended meanwhile.

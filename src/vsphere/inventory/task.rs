@@ -87,10 +87,11 @@ impl Task {
 
     /// Runs until nobody needs it any longer, or the session is closed.
     pub(super) async fn run(self) {
-        let session = self.session.clone();
+        let (session, tags) = (self.session.clone(), self.tagging.service.clone());
         tokio::select! {
             () = session.closed() => {}
-            () = self.keep_connected() => {}
+            // Nobody is left who could end the sessions.
+            () = self.keep_connected() => super::close(&session, &tags).await,
         }
     }
 

@@ -62,6 +62,26 @@ async fn a_vcenter_that_does_not_answer_is_not_taken_until_it_does() {
     cluster.initialised(&names(&here), SOON).await;
     assert_eq!(second.requests().await.unwrap().failed_logins, 1, "it is not tried again and again");
 
+    // One that could be used is left again, when another one beside it cannot.
+    let third = vcenter("absent-c").await;
+    let half =
+        Config::with([Vcenter::of(&first), Vcenter::of(&third), Vcenter::of(&second).password("worse")]);
+    manager.write_config(&half.yaml()).unwrap();
+    eventually("it was tried", SOON, async || {
+        let tried = third.requests().await?.soap("Login");
+        anyhow::ensure!(tried >= 1 && second.requests().await?.failed_logins >= 2, "{tried}");
+        anyhow::Ok(())
+    })
+    .await
+    .unwrap();
+    eventually("no session is left behind", SOON, async || {
+        let sessions = third.sessions().await?.len();
+        anyhow::ensure!(sessions == 0, "{sessions}");
+        anyhow::Ok(())
+    })
+    .await
+    .unwrap();
+
     cluster.register(&specs(&there)).await;
     manager.write_config(&Config::of(&[&first, &second]).yaml()).unwrap();
     cluster.initialised(&names(&there), SOON).await;
