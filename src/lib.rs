@@ -28,4 +28,6 @@ pub mod k8s;
 pub mod metrics;
 pub mod provider;
 pub mod serve;
+#[cfg(test)]
+mod simulation;
 pub mod vsphere;

@@ -1,5 +1,7 @@
 //! Clients for the API server.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -12,6 +14,11 @@ use super::flags::go;
 use crate::k8s::leader::{Leadership, WriteGuard};
 use crate::k8s::{CountRequests, RateLimit};
 use crate::metrics::RestClient;
+
+/// No answer of the API server lets a connection wait longer for its next byte. A watch has an end after
+/// 290 s, so none that works is cut. Without this, a list or a watch that is not even begun to be
+/// answered would be waited for as long as the process lives: the library ends only a stream that has begun.
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_mins(5);
 
 const NO_CLIENT: &str = "cannot set up the client for the API server";
 
@@ -44,6 +51,9 @@ impl ApiServer {
         if let Some(master) = master {
             config.cluster_url = master;
         }
+        config.read_timeout = Some(READ_TIMEOUT);
+        // The time that a connection was idle before is none in which an answer was waited for.
+        config.reset_reader_on_write = true;
         Ok(Self { config, limit: flags.limit(), metrics })
     }
 

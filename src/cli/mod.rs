@@ -13,6 +13,8 @@ mod run;
 mod server;
 pub mod serving;
 mod term;
+#[cfg(test)]
+pub(crate) use {api::READ_TIMEOUT, run::in_turn};
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

@@ -22,7 +22,7 @@ use crate::k8s::leader::{Elector, Leadership, identity};
 use crate::metrics::Metrics;
 
 /// The order to stop, for as many as want to hear it.
-pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
+pub(crate) type Stop = Shared<BoxFuture<'static, ()>>;
 
 /// Runs until the order to stop.
 pub(super) async fn run(args: Args, source: Source, reading: Reading) -> anyhow::Result<()> {
@@ -54,7 +54,7 @@ pub(super) async fn run(args: Args, source: Source, reading: Reading) -> anyhow:
 }
 
 /// Works whenever it leads, until the order to stop or until `work` fails.
-async fn in_turn(
+pub(crate) async fn in_turn(
     elector: &mut Elector,
     stop: Stop,
     work: impl AsyncFn(Leadership, Stop) -> anyhow::Result<()>,
@@ -73,6 +73,7 @@ async fn in_turn(
         let mut working = Box::pin(work(leadership.clone(), over));
         // The lease is kept as long as anybody works, also on the way to rest.
         let outcome = tokio::select! {
+            biased;
             outcome = &mut working => outcome,
             () = elector.keep() => working.await,
         };

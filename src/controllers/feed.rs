@@ -68,7 +68,10 @@ impl NodeFeed {
                 Event::Apply(node) => tell(&mut listeners, &ObjectRef::from_obj(node)),
                 // What changed while the watch was down is not told: all of them may have.
                 Event::InitDone => {
-                    for node in store.state() {
+                    let mut nodes = store.state();
+                    // The store's order is a matter of chance, and a run is to be repeatable.
+                    nodes.sort_unstable_by(|a, b| a.name().cmp(b.name()));
+                    for node in nodes {
                         tell(&mut listeners, &ObjectRef::from_obj(&*node));
                     }
                 }
@@ -77,8 +80,9 @@ impl NodeFeed {
             std::future::ready(())
         });
         tokio::select! {
-            () = watch => {}
+            biased;
             () = controllers => {}
+            () = watch => {}
         }
     }
 }

@@ -27,6 +27,7 @@ pub(super) async fn until_at_rest(
         }
     };
     tokio::select! {
+        biased;
         () = outcomes => {}
         () = patience => {}
     }

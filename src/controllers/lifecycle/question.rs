@@ -29,6 +29,7 @@ pub(super) async fn ask<I: Instances>(
         }
         let subject = Subject::of(&node);
         let answer = tokio::select! {
+            biased;
             answer = existence(&node, context) => Some(answer),
             () = interest_lost(&node, &subject, context) => None,
         };

@@ -64,8 +64,9 @@ pub(super) async fn reconcile<I: Instances>(
     }
     let name = node.name().to_owned();
     let answered = tokio::select! {
-        answered = ask(node, &context) => answered,
+        biased;
         () = context.stop.clone() => return Ok(Next::await_change()),
+        answered = ask(node, &context) => answered,
     };
     let Some((node, answer)) = answered else {
         context.forget(&name);

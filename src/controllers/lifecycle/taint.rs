@@ -6,9 +6,9 @@ use super::decide::TAINT_EFFECT;
 use super::out_of_service::{self, Cause, is_as_ours};
 use crate::k8s::{JsonPatch, Node, Pointer, TAINT_OUT_OF_SERVICE, TAINT_SHUTDOWN};
 
-/// Adds the shutdown taint, to this very Node.
+/// Adds the shutdown taint to this Node as it is here: one whose kubelet has spoken since runs.
 pub(super) fn add(node: &Node) -> JsonPatch {
-    let mut patch = guarded(node);
+    let mut patch = unchanged(node);
     append(&mut patch, node, json!({"key": TAINT_SHUTDOWN, "effect": TAINT_EFFECT}));
     patch
 }
@@ -16,9 +16,7 @@ pub(super) fn add(node: &Node) -> JsonPatch {
 /// Takes this Node out of service as it is here: if anything about it has changed since, such as that
 /// its kubelet has spoken, this is refused. A kubelet that is dead has no heartbeats to get in the way.
 pub(super) fn take_out_of_service(node: &Node, cause: Cause) -> JsonPatch {
-    let mut patch = guarded(node);
-    let version = node.metadata.resource_version.as_deref();
-    patch.test(Pointer::new(["metadata", "resourceVersion"]), version.unwrap_or_default());
+    let mut patch = unchanged(node);
     let (key, value, effect) =
         (TAINT_OUT_OF_SERVICE, out_of_service::TAINT_VALUE, out_of_service::TAINT_EFFECT);
     append(&mut patch, node, json!({"key": key, "value": value, "effect": effect}));
@@ -77,6 +75,13 @@ fn guarded(node: &Node) -> JsonPatch {
     patch
 }
 
+fn unchanged(node: &Node) -> JsonPatch {
+    let mut patch = guarded(node);
+    let version = node.metadata.resource_version.as_deref();
+    patch.test(Pointer::new(["metadata", "resourceVersion"]), version.map(Value::from).unwrap_or_default());
+    patch
+}
+
 fn taints() -> Pointer {
     Pointer::new(["spec", "taints"])
 }
@@ -115,6 +120,13 @@ mod tests {
             let left = without["taints"].as_array().cloned().unwrap_or_default();
             assert_eq!(apply(&with, &with, remove), Ok(left.into()));
         }
+        // The kubelet has spoken since.
+        let mut seen = node(&json!({}));
+        seen["metadata"]["resourceVersion"] = "7".into();
+        let patch = serde_json::to_value(add(&serde_json::from_value(seen.clone()).unwrap())).unwrap();
+        assert!(apply_json_patch(&seen, &patch).is_ok());
+        seen["metadata"]["resourceVersion"] = "8".into();
+        assert!(apply_json_patch(&seen, &patch).is_err());
         // Somebody else's taint that came meanwhile survives, or the patch fails.
         assert_eq!(apply(&json!({"taints": [a]}), &json!({"taints": [a, b]}), add), Ok(json!([a, b, ours])));
         assert!(apply(&json!({}), &json!({"taints": [b]}), add).is_err());

@@ -102,8 +102,9 @@ async fn ask_unless_stopped<I: Instances>(
     context: &Context<I>,
 ) -> Option<(Arc<Node>, Answer)> {
     tokio::select! {
-        answered = ask(node, context) => answered,
+        biased;
         () = context.stop.clone() => None,
+        answered = ask(node, context) => answered,
     }
 }
 

@@ -63,7 +63,8 @@ impl Elector {
         Self::with_clock(client, settings, Clock::boot())
     }
 
-    pub(super) fn with_clock(
+    /// One that goes by another clock, for tests.
+    pub(crate) fn with_clock(
         client: Client,
         settings: Settings,
         clock: Clock,

@@ -44,6 +44,7 @@ impl Leadership {
                 return;
             }
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(left) => {}
                 // Without its other end it lasts until the deadline.
                 Ok(()) = until.changed() => {}

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::fake_api::{failure, found};
+use super::objects::{failure, found};
 
 /// All Leases, by `namespace/name`.
 #[derive(Default)]
-pub(super) struct Leases {
+pub(crate) struct Leases {
     version: u64,
     objects: BTreeMap<String, Value>,
 }
@@ -39,12 +39,12 @@ impl Leases {
         }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<Value> {
+    pub(crate) fn get(&self, key: &str) -> Option<Value> {
         self.objects.get(key).cloned()
     }
 
     /// Changes a Lease's spec, as somebody else would; `None` deletes it.
-    pub(super) fn set(&mut self, key: &str, spec: Option<Value>) {
+    pub(crate) fn set(&mut self, key: &str, spec: Option<Value>) {
         let Some(spec) = spec else {
             self.objects.remove(key);
             return;

@@ -1,0 +1,94 @@
+//! The fake of [`Instances`]: it answers as the contract demands, from what can be seen.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::sleep;
+
+use super::clock::LocalClock;
+use super::sight::Sight;
+use super::world::{Shared, World};
+use crate::cloud::{Existence, Instance, InstanceError, Instances, MachineRecord, NodeIdentity};
+
+/// The machines of all vCenters, as one leader sees them.
+pub(super) struct Machines {
+    world: Shared,
+    clock: LocalClock,
+    sight: Arc<Mutex<Sight>>,
+}
+
+impl Machines {
+    /// A leader that begins.
+    pub(super) fn new(world: Shared, clock: LocalClock) -> Self {
+        let sight = Arc::new(Mutex::new(Sight::default()));
+        world.lock().sights.push(Arc::downgrade(&sight));
+        Self { world, clock, sight }
+    }
+
+    fn sight(&self) -> MutexGuard<'_, Sight> {
+        self.sight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The world, at the leader's time of day.
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock()
+    }
+}
+
+impl Instances for Machines {
+    async fn instance(&self, node: &NodeIdentity) -> Result<Instance, InstanceError> {
+        if let Some(answer) = self.sight().recall(node) {
+            return answer;
+        }
+        let pause = self.world().luck.answer();
+        sleep(pause).await;
+        let world = self.world();
+        self.sight().look(node, world.view(self.clock.now()))
+    }
+
+    async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+        let (before, after) = {
+            let mut world = self.world();
+            if let Some(answer) = self.sight().existence(node, world.view(self.clock.now())) {
+                return answer;
+            }
+            (world.luck.answer(), world.luck.answer())
+        };
+        sleep(before).await;
+        let answer = {
+            let mut world = self.world();
+            if world.luck.fails() {
+                Existence::Unknown("vCenter has lost the question".to_owned())
+            } else {
+                world.view(self.clock.now()).judge(node, record)
+            }
+        };
+        // What was true when vCenter looked is heard only now.
+        sleep(after).await;
+        answer
+    }
+
+    fn changes(&self) -> BoxStream<'static, String> {
+        let news = self.sight().news();
+        stream::unfold(news, async |mut news| {
+            loop {
+                match news.recv().await {
+                    Ok(name) => return Some((name, news)),
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return None,
+                }
+            }
+        })
+        .boxed()
+    }
+
+    fn forget(&self, node_name: &str) {
+        self.sight().forget(node_name);
+    }
+}
+
+/// How long vCenter takes when nothing is wrong with it.
+pub(super) const QUICK: Duration = Duration::from_millis(40);
