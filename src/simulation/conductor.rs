@@ -14,7 +14,7 @@ const STEP: Time = Time::from_secs(5);
 /// half an hour, what nothing is recorded of takes six minutes, and some of it happens one after the other.
 const LONGEST_CALM: Time = Time::from_mins(50);
 /// When all is well and for so long nothing was written, nothing will be.
-const REST: Time = Time::from_mins(2);
+const REST: Time = Time::from_mins(1);
 /// How often it is looked at whether all is well.
 const LOOK: Time = Time::from_secs(15);
 

@@ -109,7 +109,7 @@ impl History {
         let machines = rng.usize(6..=12);
         let managers = if rng.u8(0..3) == 0 { 2 } else { 1 };
         let elects = managers == 2 || rng.u8(0..3) == 0;
-        let calm_from = Duration::from_secs(rng.u64(10 * 60..35 * 60));
+        let calm_from = Duration::from_secs(rng.u64(8 * 60..22 * 60));
         let mut plan = Plan { rng, machines, managers, calm_from, entries: Vec::new() };
         plan.draw();
         let Plan { mut rng, mut entries, .. } = plan;
@@ -120,7 +120,7 @@ impl History {
 
 /// As in production, but that some look less often, which saves time.
 fn mode(elects: bool, rng: &mut Rng) -> Mode {
-    let monitor_period = Duration::from_secs([5, 10, 20][rng.usize(0..3)]);
+    let monitor_period = Duration::from_secs([5, 10, 20, 20][rng.usize(0..4)]);
     let options = controllers::Options {
         lifecycle: Some(lifecycle::Options { monitor_period, ..lifecycle::Options::default() }),
         ..controllers::Options::default()
@@ -157,7 +157,7 @@ impl Plan {
         let sluggish = [0.0, 0.0, 0.05, 0.3][self.rng.usize(0..4)];
         self.at(Time::ZERO, Action::Rough(rough));
         self.at(Time::ZERO, Action::Sluggish(sluggish));
-        for _ in 0..self.rng.usize(8..=20) {
+        for _ in 0..self.rng.usize(8..=18) {
             let time = self.rng.f64() * self.calm_from.as_secs_f64();
             self.episode(Duration::from_secs_f64(time));
         }
@@ -183,7 +183,7 @@ impl Plan {
         let vcenter = self.rng.usize(0..2);
         let manager = self.rng.usize(0..self.managers);
         let short = self.seconds(1, 90);
-        let long = self.seconds(60, 900);
+        let long = self.seconds(60, 600);
         let a_while = if self.rng.bool() { short } else { long };
         let later = time + a_while;
         match self.rng.u8(0..30) {

@@ -44,6 +44,8 @@ pub(super) struct Manager {
     world: Shared,
     mode: Mode,
     starts: u32,
+    /// Whether it is to run: when it has ended as it was told to, it is started again then.
+    wanted: bool,
     process: Option<Process>,
 }
 
@@ -61,11 +63,12 @@ struct Process {
 impl Manager {
     /// One that does not run yet.
     pub(super) fn new(name: &'static str, world: Shared, mode: Mode) -> Self {
-        Self { name, world, mode, starts: 0, process: None }
+        Self { name, world, mode, starts: 0, wanted: false, process: None }
     }
 
     /// Starts it, unless it runs.
     pub(super) fn start(&mut self, now: Time) {
+        self.wanted = true;
         if self.process.is_some() {
             return;
         }
@@ -83,11 +86,13 @@ impl Manager {
 
     /// As by SIGKILL.
     pub(super) fn kill(&mut self) {
+        self.wanted = false;
         self.process = None;
     }
 
     /// As by SIGTERM.
     pub(super) fn stop(&mut self) {
+        self.wanted = false;
         if let Some(stop) = self.process.as_mut().and_then(|process| process.stop.take()) {
             stop.send(()).ok();
         }
@@ -123,7 +128,12 @@ impl Manager {
         let Some(process) = self.process.take() else { return Ok(()) };
         let outcome = process.runtime.block_on(process.main);
         match (outcome, process.stop) {
-            (Ok(Ok(())), None) => Ok(()),
+            (Ok(Ok(())), None) => {
+                if self.wanted {
+                    self.start(time);
+                }
+                Ok(())
+            }
             (outcome, _) => Err(format!("{} has ended by itself: {outcome:?}", process.identity)),
         }
     }

@@ -8,6 +8,8 @@ use super::say;
 
 /// Histories in a run, unless `SIMULATION_HISTORIES` says otherwise.
 const HISTORIES: u64 = 1000;
+/// Histories that are played twice.
+const REPLAYS: u64 = 10;
 /// The lines of a log that tell what led to a failure.
 const LAST_LINES: usize = 60;
 
@@ -53,4 +55,11 @@ fn whatever_happens_what_is_promised_is_kept() {
         workers.into_iter().filter_map(|worker| worker.join().unwrap()).collect()
     });
     assert!(reports.is_empty(), "{}", reports.join("\n\n"));
+}
+
+#[test]
+fn a_seed_plays_the_same_history_again() {
+    let again = number("SIMULATION_REPLAYS").unwrap_or(REPLAYS);
+    let differs = |seed: &u64| play(*seed, false).log != play(*seed, false).log;
+    assert_eq!((0..again).filter(differs).collect::<Vec<u64>>(), Vec::<u64>::new());
 }
