@@ -15,6 +15,7 @@
 //! | [`check`] | finds what is wrong, and changes nothing | `config`, `vsphere`, `cloud`, `provider`, `k8s`, `controllers`, `fleet` |
 //! | [`serve`] | the HTTPS server: health, metrics, who may read what | `metrics` |
 //! | [`cli`] | the command line of each workload, and its wiring | everything |
+//! | `simulation` | a test: controllers and election in virtual time through random failures | `cli`, `cloud`, `controllers`, `k8s` |
 //!
 //! Arrows point one way; `tests/it/architecture.rs` fails on one that does not.
 

@@ -115,6 +115,10 @@ impl World {
         let place = self.new_place(node % VCENTERS);
         self.machines[machine].place_at(Some(place));
         self.machines[machine].run = Run::On;
+        // One that was taken out of the inventory together with its host has been running all the time.
+        if self.number() % 3 > 0 {
+            self.kubelets[node].settled();
+        }
     }
 
     fn switch(&mut self, vcenter: usize, down: bool) {

@@ -125,8 +125,12 @@ fn mode(elects: bool, rng: &mut Rng) -> Mode {
         lifecycle: Some(lifecycle::Options { monitor_period, ..lifecycle::Options::default() }),
         ..controllers::Options::default()
     };
-    // The shortest are production's. Most are longer in proportion, because half of all work is renewals.
-    let unit = [1, 4, 8, 8, 12, 12, 12, 12][rng.usize(0..8)];
+    // The shortest are production's. Most are longer in proportion: else nearly all work would be renewals.
+    let unit = match rng.u8(0..24) {
+        0 => 1,
+        1..=6 => 6,
+        _ => 12,
+    };
     let election = elects.then(|| Settings {
         namespace: "kube-system".to_owned(),
         name: "cloud-controller-manager".to_owned(),
@@ -186,7 +190,7 @@ impl Plan {
         let long = self.seconds(60, 600);
         let a_while = if self.rng.bool() { short } else { long };
         let later = time + a_while;
-        match self.rng.u8(0..30) {
+        match self.rng.u8(0..32) {
             0 => {
                 self.at(time, Action::Join);
                 // There is one more to pick from, once it is there.
@@ -257,11 +261,21 @@ impl Plan {
             }
             27 => self.at(time, Action::Edit(machine)),
             28 => self.at(time, Action::DeleteNode(machine)),
+            29 | 30 => self.last_moment(time, machine),
             _ => {
                 self.at(time, Action::Sluggish(0.5));
                 self.at(time + a_while, Action::Sluggish(0.0));
             }
         }
+    }
+
+    /// A machine that comes back when the deletion of its Node may be on its way.
+    fn last_moment(&mut self, time: Time, machine: usize) {
+        let back = time + self.seconds(95, 150);
+        self.at(time, Action::Unregister(machine));
+        self.at(time + Duration::from_secs(80), Action::Rough(0.6));
+        self.at(back, Action::Register(machine));
+        self.at(back + Duration::from_secs(30), Action::Rough(0.02));
     }
 
     /// A vCenter that swears that it has no machine. Of a single silent kubelet's machine nobody could

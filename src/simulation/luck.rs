@@ -53,12 +53,12 @@ impl Luck {
         if !self.chance(self.rough) {
             return Fate::Done(Time::ZERO, self.millis(1, 20));
         }
-        match self.rng.u8(0..8) {
+        match self.rng.u8(0..9) {
             0 => Fate::Refused([429, 500, 503, 504][self.rng.usize(0..4)]),
             1 => Fate::Broken,
             2 | 3 => Fate::Lost,
             4 => Fate::Hangs,
-            5 => Fate::Late(self.millis(500, 25_000)),
+            5 | 8 => Fate::Late(self.millis(500, 25_000)),
             6 => Fate::Done(self.millis(100, 15_000), self.millis(1, 20)),
             _ => Fate::Done(Time::ZERO, self.millis(100, 15_000)),
         }

@@ -30,6 +30,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "serve",
         ],
     ),
+    // Only in tests.
+    ("simulation", &["cli", "cloud", "controllers", "k8s"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

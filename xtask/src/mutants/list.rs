@@ -10,8 +10,15 @@ pub(super) struct Mutant {
     pub(super) replace: &'static str,
     /// … and what takes its place.
     pub(super) with: &'static str,
-    /// The integration test that must go red.
+    /// The test that must go red: an integration test, or one of the library below `src/simulation/`.
     pub(super) test: &'static str,
+}
+
+impl Mutant {
+    /// Whether its test is one of the library.
+    pub(super) fn is_of_library(&self) -> bool {
+        self.test.starts_with("simulation::")
+    }
 }
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -78,7 +85,31 @@ pub(super) const MUTANTS: &[Mutant] = &[
         with: "        if self.last != self.last {",
         test: "live::file::a_file_that_is_being_written_is_waited_for",
     },
+    Mutant {
+        without: "the Node's version as the condition of its deletion",
+        file: "src/k8s/delete.rs",
+        replace: "preconditions: Some(preconditions)",
+        with: "preconditions: Some(preconditions).filter(|_| false)",
+        test: SIMULATION,
+    },
+    Mutant {
+        without: "the distinction between what is unknown and what is gone",
+        file: "src/controllers/lifecycle/decide.rs",
+        replace: "            Existence::Unknown(why) => self.unknown(why, memory),",
+        with: "            Existence::Unknown(_) => self.gone(&Proof::Object { evidence: String::new() }, memory, held),",
+        test: SIMULATION,
+    },
+    Mutant {
+        without: "the Node's version as the condition of its shutdown taint",
+        file: "src/controllers/lifecycle/taint.rs",
+        replace: "let mut patch = unchanged(node);\n    append",
+        with: "let mut patch = guarded(node);\n    append",
+        test: SIMULATION,
+    },
 ];
+
+/// The test that plays random histories.
+pub(super) const SIMULATION: &str = "simulation::tests::whatever_happens_what_is_promised_is_kept";
 
 #[cfg(test)]
 mod tests {
@@ -94,9 +125,10 @@ mod tests {
             let (_, function) = mutant.test.rsplit_once("::").unwrap();
             let path = mutant.test.replace("::", "/");
             let (module, _) = path.rsplit_once('/').unwrap();
-            let test = workspace().join("tests/it").join(module).with_extension("rs");
+            let tests = if mutant.is_of_library() { "src" } else { "tests/it" };
+            let test = workspace().join(tests).join(module).with_extension("rs");
             let text = std::fs::read_to_string(&test).unwrap_or_else(|_| panic!("{}", test.display()));
-            assert!(text.contains(&format!("async fn {function}(")), "{}", mutant.test);
+            assert!(text.contains(&format!("fn {function}(")), "{}", mutant.test);
         }
     }
 }

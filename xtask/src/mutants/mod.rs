@@ -83,18 +83,21 @@ impl Copy {
             bail!("{} has not exactly one {:?}", mutant.file, mutant.replace);
         }
         std::fs::write(&path, whole.replace(mutant.replace, mutant.with))?;
-        let tested = self.test(mutant.test);
+        let which: &[&str] = if mutant.is_of_library() { &["--lib"] } else { &["--test", "it"] };
+        let tested = self.test(which, mutant.test);
         std::fs::write(&path, whole)?;
         tested
     }
 
-    fn test(&self, name: &str) -> Result<Outcome> {
+    fn test(&self, which: &[&str], name: &str) -> Result<Outcome> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
             .current_dir(&self.0)
             // A target of its own: nobody else must ever run what is built of a mutant.
             .env("CARGO_TARGET_DIR", build())
-            .args(["test", "--test", "it", "--", "--exact", name])
+            .arg("test")
+            .args(which)
+            .args(["--", "--exact", name])
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
