@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use futures::stream::BoxStream;
 
@@ -19,6 +20,17 @@ pub struct NodeIdentity {
     pub system_uuid: Option<String>,
     /// The addresses the kubelet was started with (`alpha.kubernetes.io/provided-node-ip`), in order.
     pub provided_ips: Vec<IpAddr>,
+    /// The machine that it was found to have before, by anybody; it tells machines apart that are else the same.
+    pub record: Option<Arc<MachineRecord>>,
+}
+
+impl NodeIdentity {
+    /// Whether both say the same, but for what is remembered.
+    pub fn same_but_record(&self, other: &Self) -> bool {
+        let Self { name, provider_id, system_uuid, provided_ips, record: _ } = self;
+        (name, provider_id, system_uuid, provided_ips)
+            == (&other.name, &other.provider_id, &other.system_uuid, &other.provided_ips)
+    }
 }
 
 /// A machine that a Node runs on.
@@ -83,17 +95,20 @@ impl AddressKind {
 }
 
 /// One of several machines that a Node could be.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Candidate {
     /// Where it is: `vm-12 (node-1) in vCenter vc.example.org`.
     pub location: String,
     /// By what it was found: `BIOS uuid`, `instance uuid`, `DNS name`, `IP address`.
     pub found_by: &'static str,
+    /// What else speaks for it: `the kubelet's --node-ip`.
+    pub also_by: Vec<&'static str>,
 }
 
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} by {}", self.location, self.found_by)
+        write!(f, "{} by {}", self.location, self.found_by)?;
+        self.also_by.iter().try_for_each(|also| write!(f, " and {also}"))
     }
 }
 

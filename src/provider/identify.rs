@@ -1,5 +1,6 @@
 //! Which of the machines that were found is the Node: the decision, without any I/O.
 
+use super::tell_apart::{Marks, tell_apart};
 use crate::cloud::{Candidate, InstanceError};
 use crate::vsphere::inventory::FoundBy;
 
@@ -21,6 +22,8 @@ pub(super) struct Match {
     pub(super) machine: Machine,
     /// By what it was found.
     pub(super) by: FoundBy,
+    /// What else is true of it.
+    pub(super) marks: Marks,
     /// `vm-12 (node-1) in vCenter vc.example.org`
     pub(super) location: String,
 }
@@ -55,6 +58,8 @@ pub(super) enum Verdict {
 /// - A uuid beats a name, a name beats an address; weaker evidence is not looked at.
 /// - One machine by uuid is enough even if another vCenter is away. A name or an address is
 ///   trusted only when every vCenter has answered.
+/// - Of several machines with the same evidence it is the one that a proof singles out, if so: see
+///   [`tell_apart`]. A Node whose two uuids lead to different machines is not helped by that.
 /// - `patient`: whether to wait for vCenters that have not answered yet.
 pub(super) fn identify(answers: &[Answer], patient: bool, not_found: impl FnOnce() -> String) -> Verdict {
     let matches = || {
@@ -94,37 +99,56 @@ pub(super) fn identify(answers: &[Answer], patient: bool, not_found: impl FnOnce
                 by_system_uuid: system.candidate(),
             });
         }
-        [[one], [] | [_], _] | [[], [one], _] | [[], [], [one]] => {
-            return Verdict::Bound(one.machine.clone());
+        [[one], [_], _] => return Verdict::Bound(one.machine.clone()),
+        [provider @ [_, ..], system @ [_, ..], _] => {
+            return Verdict::Failed(ambiguous(provider.iter().chain(system).copied()));
         }
-        [[], [], []] => {}
-        [provider, system, instance] => {
-            return ambiguous(provider.iter().chain(system).chain(instance).copied());
+        tiers => {
+            if let Some(best) = tiers.into_iter().find(|found| !found.is_empty()) {
+                return settle(best, &unknown);
+            }
         }
     }
     if !unknown.is_empty() {
         return Verdict::Failed(InstanceError::Unknown(unknown.join("; ")));
     }
     for weak in [of(&[FoundBy::DnsName]), of(&[FoundBy::Ip])] {
-        match weak.as_slice() {
-            [] => {}
-            [one] => return Verdict::Bound(one.machine.clone()),
-            several => return ambiguous(several.iter().copied()),
+        if !weak.is_empty() {
+            return settle(&weak, &[]);
         }
     }
     Verdict::Failed(InstanceError::NotFound(not_found()))
 }
 
-fn ambiguous<'a>(matches: impl Iterator<Item = &'a Match>) -> Verdict {
+/// Decides between machines with the same evidence; `unknown` is why there may be more of them.
+fn settle(candidates: &[&Match], unknown: &[&str]) -> Verdict {
+    if let [one] = candidates {
+        return Verdict::Bound(one.machine.clone());
+    }
+    let marks: Vec<Marks> = candidates.iter().map(|candidate| candidate.marks).collect();
+    if let Some(chosen) = tell_apart(&marks, unknown.is_empty()) {
+        return Verdict::Bound(candidates[chosen].machine.clone());
+    }
+    let error = ambiguous(candidates.iter().copied());
+    Verdict::Failed(match tell_apart(&marks, true) {
+        None => error,
+        Some(_) => InstanceError::Unknown(format!(
+            "{error}. Which one it is can be told when every vCenter has answered: {}",
+            unknown.join("; ")
+        )),
+    })
+}
+
+fn ambiguous<'a>(matches: impl Iterator<Item = &'a Match>) -> InstanceError {
     let mut candidates: Vec<Candidate> = matches.map(Match::candidate).collect();
     candidates.sort();
     candidates.dedup();
-    Verdict::Failed(InstanceError::Ambiguous(candidates))
+    InstanceError::Ambiguous(candidates)
 }
 
 impl Match {
     fn candidate(&self) -> Candidate {
-        Candidate { location: self.location.clone(), found_by: self.by.as_str() }
+        Candidate { location: self.location.clone(), found_by: self.by.as_str(), also_by: self.marks.words() }
     }
 }
 
@@ -135,9 +159,16 @@ mod tests {
     use FoundBy::{DnsName, InstanceUuid, Ip, ProviderId, SystemUuid};
 
     fn found(vcenter: usize, matches: &[(&str, FoundBy)]) -> Answer {
-        let matches = matches.iter().map(|(id, by)| Match {
+        let marked: Vec<_> = matches.iter().map(|(id, by)| (*id, *by, "")).collect();
+        marked_as(vcenter, &marked)
+    }
+
+    /// As in `rin`: remembered, has the kubelet's ip, has the Node's name.
+    fn marked_as(vcenter: usize, matches: &[(&str, FoundBy, &str)]) -> Answer {
+        let matches = matches.iter().map(|(id, by, marks)| Match {
             machine: Machine { vcenter, moref: MoRef::new("VirtualMachine", *id) },
             by: *by,
+            marks: Marks::from_letters(marks),
             location: format!("{id} in vc{vcenter}"),
         });
         Answer::Found(matches.collect())
@@ -186,6 +217,51 @@ mod tests {
             decide(&[found(0, &[("vm-1", DnsName), ("vm-2", DnsName)])]),
             "2 machines match: vm-1 in vc0 by DNS name; vm-2 in vc0 by DNS name"
         );
+    }
+
+    #[test]
+    fn of_machines_with_the_same_evidence_a_proof_singles_one_out() {
+        for by in [ProviderId, SystemUuid, InstanceUuid, DnsName, Ip] {
+            for marks in ["r", "i", "n"] {
+                let there = [marked_as(0, &[("vm-1", by, "")]), marked_as(1, &[("vm-2", by, marks)])];
+                assert_eq!(decide(&there), "vm-2 in vc1", "{by:?} {marks}");
+                let here = [marked_as(0, &[("vm-1", by, marks), ("vm-2", by, "")])];
+                assert_eq!(decide(&here), "vm-1 in vc0", "{by:?} {marks}");
+            }
+        }
+        assert_eq!(
+            decide(&[marked_as(0, &[("vm-1", SystemUuid, "in"), ("vm-2", SystemUuid, "r")])]),
+            "2 machines match: vm-1 in vc0 by systemUUID (BIOS uuid) and the kubelet's --node-ip and the \
+             Node's name; vm-2 in vc0 by systemUUID (BIOS uuid) and the Node's annotation"
+        );
+        // Better evidence counts more than any proof about others.
+        let other = marked_as(1, &[("vm-2", InstanceUuid, "rin")]);
+        assert_eq!(decide(&[found(0, &[("vm-1", SystemUuid)]), other]), "vm-1 in vc0");
+    }
+
+    #[test]
+    fn a_node_that_names_two_machines_is_not_helped_by_proofs() {
+        let torn = marked_as(0, &[("vm-1", ProviderId, "rin"), ("vm-2", SystemUuid, "")]);
+        assert!(decide(&[torn]).starts_with("providerID names vm-1"));
+        let torn = [("vm-1", ProviderId, "rin"), ("vm-2", ProviderId, ""), ("vm-3", SystemUuid, "")];
+        assert!(decide(&[marked_as(0, &torn)]).starts_with("3 machines match"));
+    }
+
+    #[test]
+    fn a_clone_in_a_vcenter_that_is_away_may_have_the_same_name_and_address() {
+        let clones = |marks| marked_as(0, &[("vm-1", SystemUuid, marks), ("vm-2", SystemUuid, "")]);
+        assert_eq!(decide(&[clones("r"), away()]), "vm-1 in vc0");
+        for marks in ["i", "n", "in"] {
+            let told = decide(&[clones(marks), away()]);
+            assert!(told.starts_with("unknown: 2 machines match: vm-1 in vc0 by"), "{told}");
+            assert!(told.ends_with("when every vCenter has answered: vc1 is away"), "{told}");
+        }
+        let told = decide(&[clones(""), away()]);
+        assert!(told.starts_with("2 machines match"), "no answer would change it: {told}");
+        for by in [DnsName, Ip] {
+            let twins = marked_as(0, &[("vm-1", by, "rin"), ("vm-2", by, "")]);
+            assert_eq!(decide(&[twins, away()]), "unknown: vc1 is away");
+        }
     }
 
     #[test]

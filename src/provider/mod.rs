@@ -13,6 +13,7 @@ mod roster;
 mod search;
 mod shared;
 mod static_addresses;
+mod tell_apart;
 mod zone;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::identify::{Answer, Machine, Match};
 use super::shared::{Shared, VcenterHandle};
+use super::tell_apart::Marks;
 use crate::cloud::{InstanceError, NodeIdentity, ProviderId, ProviderIdError, parse_uuid};
 use crate::vsphere::inventory::{Hit, Query, Scope};
 use crate::vsphere::{Endpoint, Error};
@@ -25,6 +26,8 @@ pub(super) struct Search {
     pub(super) grace: Option<Instant>,
     /// Machines that match but are in other datacenters; for the message.
     pub(super) outside: Vec<String>,
+    /// Machines that it could be, or could have been: watched until the search is over.
+    pub(super) candidates: Vec<Machine>,
 }
 
 impl Search {
@@ -36,7 +39,19 @@ impl Search {
             to_ask: vec![true; vcenters],
             grace: None,
             outside: Vec::new(),
+            candidates: Vec::new(),
         }
+    }
+
+    /// Takes over what a vCenter has found.
+    pub(super) fn found(&mut self, vcenter: usize, inside: Vec<Match>, outside: Vec<String>) {
+        for Match { machine, .. } in &inside {
+            if !self.candidates.contains(machine) {
+                self.candidates.push(machine.clone());
+            }
+        }
+        self.answers[vcenter] = Answer::Found(inside);
+        self.outside = outside;
     }
 }
 
@@ -89,14 +104,26 @@ fn reason(endpoint: &Endpoint, error: &Error) -> String {
 }
 
 /// Parts machines in the configured datacenters from those elsewhere, which are not watched.
-pub(super) fn in_scope(shared: &Shared, vcenter: usize, hits: Vec<Hit>) -> (Vec<Match>, Vec<String>) {
+///
+/// # Errors
+/// One that was found and cannot be read: destroyed meanwhile, or given up by another search. It has
+/// to be looked for again, because among several machines it might be the one that is meant.
+pub(super) fn in_scope(
+    shared: &Shared,
+    vcenter: usize,
+    node: &NodeIdentity,
+    hits: Vec<Hit>,
+) -> Result<(Vec<Match>, Vec<String>), String> {
     let handle = &shared.vcenters[vcenter];
     let store = handle.inventory.store();
+    let vcenter_uuid = store.vcenter_uuid();
     let mut inside = Vec::new();
     let mut outside = Vec::new();
     for hit in hits {
-        // One that vanished since it was found is not there.
-        let Some(vm) = store.vm(&hit.moref) else { continue };
+        let vm = store.vm(&hit.moref).ok_or_else(|| {
+            let endpoint = handle.inventory.endpoint();
+            format!("vCenter {endpoint}: {} was found but cannot be read; looking again", hit.moref.id)
+        })?;
         let location = handle.locate(&vm);
         let machine = Machine { vcenter, moref: hit.moref };
         if let Scope::Outside(datacenter) = store.scope_of(&vm) {
@@ -105,10 +132,11 @@ pub(super) fn in_scope(shared: &Shared, vcenter: usize, hits: Vec<Hit>) -> (Vec<
             }
             outside.push(format!("{location} matches but is in datacenter {datacenter}"));
         } else {
-            inside.push(Match { machine, by: hit.by, location });
+            let marks = Marks::of(&vm, vcenter_uuid.as_deref(), node);
+            inside.push(Match { machine, by: hit.by, marks, location });
         }
     }
-    (inside, outside)
+    Ok((inside, outside))
 }
 
 /// Says what was looked for and where, and what usually helps.

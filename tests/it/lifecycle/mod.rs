@@ -8,4 +8,5 @@ mod deletion;
 mod doubt;
 mod power;
 mod states;
+mod twins;
 mod volumes;

@@ -78,6 +78,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         with: "        if self.last != self.last {",
         test: "live::file::a_file_that_is_being_written_is_waited_for",
     },
+    Mutant {
+        without: "the rule that proofs which contradict each other decide nothing",
+        file: "src/provider/tell_apart.rs",
+        replace: "CLUES.iter().all(agrees)",
+        with: "CLUES.iter().any(agrees)",
+        test: "nodes::ambiguity::proofs_that_contradict_each_other_are_told_and_none_is_believed",
+    },
 ];
 
 #[cfg(test)]

@@ -154,7 +154,11 @@ fn what_a_manager_would_change_of_a_node_at_work_is_told() {
 
 #[test]
 fn nodes_without_a_machine() {
-    let candidate = |id: &str| Candidate { location: format!("{id} in vc"), found_by: "DNS name" };
+    let candidate = |id: &str| Candidate {
+        location: format!("{id} in vc"),
+        found_by: "DNS name",
+        ..Candidate::default()
+    };
     for (error, severity, part) in [
         (InstanceError::NotFound("none".into()), Severity::Failure, "none"),
         (
