@@ -168,6 +168,18 @@ pub trait Instances: Send + Sync + 'static {
         record: Option<&MachineRecord>,
     ) -> impl Future<Output = Existence> + Send;
 
+    /// The same, with a machine that is being watched looked at now: what is in memory may be some
+    /// seconds old. For whoever is about to do what must not be done to a machine that runs.
+    ///
+    /// An implementation that remembers nothing need not tell the two apart.
+    fn existence_now(
+        &self,
+        node: &NodeIdentity,
+        record: Option<&MachineRecord>,
+    ) -> impl Future<Output = Existence> + Send {
+        self.existence(node, record)
+    }
+
     /// Names of Nodes for which there is an answer, or another one than before.
     ///
     /// Each subscriber gets every name; a slow one may get a name once for several changes.

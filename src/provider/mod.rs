@@ -1,6 +1,7 @@
 //! The cloud interfaces implemented on vSphere.
 
 mod addresses;
+mod afresh;
 mod current;
 mod examine;
 mod existence;

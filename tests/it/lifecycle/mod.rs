@@ -8,6 +8,7 @@ mod common;
 mod deletion;
 mod doubt;
 mod power;
+mod stale;
 mod states;
 mod twins;
 mod volumes;
