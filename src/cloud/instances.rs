@@ -121,22 +121,30 @@ pub enum InstanceError {
     #[error("{0}")]
     NotFound(String),
     /// Several machines match and nothing tells which is meant: refused, never guessed.
-    #[error("{} machines match: {}", .0.len(), join(.0))]
+    #[error("{}: {}", match_count(.0.len()), join(.0))]
     Ambiguous(Vec<Candidate>),
     /// `spec.providerID` and `systemUUID` name two different machines.
-    #[error("providerID names {by_provider_id}, but systemUUID names {by_system_uuid}")]
-    Mismatch {
-        /// The machine that the providerID names.
-        by_provider_id: Candidate,
-        /// The machine that the systemUUID names.
-        by_system_uuid: Candidate,
-    },
+    #[error("providerID names {}, but systemUUID names {}", .0.by_provider_id, .0.by_system_uuid)]
+    Mismatch(Box<Mismatch>),
     /// The Node belongs to another cloud, or its providerID is unreadable: hands off.
     #[error("{0}")]
     NotOurs(String),
     /// It could not be seen now: a vCenter is down, refuses the login, or did not answer in time.
     #[error("{0}")]
     Unknown(String),
+}
+
+/// The two machines of a Node that is torn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The machine that the providerID names.
+    pub by_provider_id: Candidate,
+    /// The machine that the systemUUID names.
+    pub by_system_uuid: Candidate,
+}
+
+fn match_count(number: usize) -> String {
+    if number == 1 { "1 machine matches".to_owned() } else { format!("{number} machines match") }
 }
 
 fn join(candidates: &[Candidate]) -> String {

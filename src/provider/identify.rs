@@ -1,7 +1,7 @@
 //! Which of the machines that were found is the Node: the decision, without any I/O.
 
 use super::tell_apart::{Marks, tell_apart};
-use crate::cloud::{Candidate, InstanceError};
+use crate::cloud::{Candidate, InstanceError, Mismatch};
 use crate::vsphere::inventory::FoundBy;
 
 /// What one vCenter says to the question after a Node's machine.
@@ -60,8 +60,15 @@ pub(super) enum Verdict {
 ///   trusted only when every vCenter has answered.
 /// - Of several machines with the same evidence it is the one that a proof singles out, if so: see
 ///   [`tell_apart`]. A Node whose two uuids lead to different machines is not helped by that.
+/// - `home_is_away`: the Node remembers a machine in a vCenter that is none of those that have answered.
+///   Then a machine elsewhere with its uuid may be a replica, and is not trusted.
 /// - `patient`: whether to wait for vCenters that have not answered yet.
-pub(super) fn identify(answers: &[Answer], patient: bool, not_found: impl FnOnce() -> String) -> Verdict {
+pub(super) fn identify(
+    answers: &[Answer],
+    home_is_away: bool,
+    patient: bool,
+    not_found: impl FnOnce() -> String,
+) -> Verdict {
     let matches = || {
         answers.iter().flat_map(|answer| match answer {
             Answer::Found(matches) => matches.as_slice(),
@@ -92,16 +99,25 @@ pub(super) fn identify(answers: &[Answer], patient: bool, not_found: impl FnOnce
     if pending && patient {
         return Verdict::Wait { found: found_by_uuid };
     }
+    if found_by_uuid && home_is_away && !unknown.is_empty() {
+        let elsewhere = InstanceError::Ambiguous(candidates(by_uuid.iter().flatten().copied()));
+        return Verdict::Failed(InstanceError::Unknown(format!(
+            "{elsewhere}. But the VM that the Node's annotation names may be in a vCenter that has not \
+             answered: {}",
+            unknown.join("; ")
+        )));
+    }
     match by_uuid.each_ref().map(Vec::as_slice) {
         [[provider], [system], _] if provider.machine != system.machine => {
-            return Verdict::Failed(InstanceError::Mismatch {
+            return Verdict::Failed(InstanceError::Mismatch(Box::new(Mismatch {
                 by_provider_id: provider.candidate(),
                 by_system_uuid: system.candidate(),
-            });
+            })));
         }
         [[one], [_], _] => return Verdict::Bound(one.machine.clone()),
         [provider @ [_, ..], system @ [_, ..], _] => {
-            return Verdict::Failed(ambiguous(provider.iter().chain(system).copied()));
+            let all = provider.iter().chain(system).copied();
+            return Verdict::Failed(InstanceError::Ambiguous(candidates(all)));
         }
         tiers => {
             if let Some(best) = tiers.into_iter().find(|found| !found.is_empty()) {
@@ -121,15 +137,15 @@ pub(super) fn identify(answers: &[Answer], patient: bool, not_found: impl FnOnce
 }
 
 /// Decides between machines with the same evidence; `unknown` is why there may be more of them.
-fn settle(candidates: &[&Match], unknown: &[&str]) -> Verdict {
-    if let [one] = candidates {
+fn settle(matches: &[&Match], unknown: &[&str]) -> Verdict {
+    if let [one] = matches {
         return Verdict::Bound(one.machine.clone());
     }
-    let marks: Vec<Marks> = candidates.iter().map(|candidate| candidate.marks).collect();
+    let marks: Vec<Marks> = matches.iter().map(|candidate| candidate.marks).collect();
     if let Some(chosen) = tell_apart(&marks, unknown.is_empty()) {
-        return Verdict::Bound(candidates[chosen].machine.clone());
+        return Verdict::Bound(matches[chosen].machine.clone());
     }
-    let error = ambiguous(candidates.iter().copied());
+    let error = InstanceError::Ambiguous(candidates(matches.iter().copied()));
     Verdict::Failed(match tell_apart(&marks, true) {
         None => error,
         Some(_) => InstanceError::Unknown(format!(
@@ -139,11 +155,11 @@ fn settle(candidates: &[&Match], unknown: &[&str]) -> Verdict {
     })
 }
 
-fn ambiguous<'a>(matches: impl Iterator<Item = &'a Match>) -> InstanceError {
+fn candidates<'a>(matches: impl Iterator<Item = &'a Match>) -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = matches.map(Match::candidate).collect();
     candidates.sort();
     candidates.dedup();
-    InstanceError::Ambiguous(candidates)
+    candidates
 }
 
 impl Match {
@@ -175,7 +191,12 @@ mod tests {
     }
 
     fn decide(answers: &[Answer]) -> String {
-        text(identify(answers, false, || "not found".to_owned()))
+        text(identify(answers, false, false, || "not found".to_owned()))
+    }
+
+    /// The same for a Node that remembers a machine in a vCenter that has not answered.
+    fn decide_from_afar(answers: &[Answer]) -> String {
+        text(identify(answers, true, false, || "not found".to_owned()))
     }
 
     fn text(verdict: Verdict) -> String {
@@ -265,6 +286,22 @@ mod tests {
     }
 
     #[test]
+    fn a_replica_is_not_taken_for_a_machine_whose_vcenter_is_away() {
+        for by in [ProviderId, SystemUuid, InstanceUuid] {
+            let replica = || found(0, &[("vm-9", by)]);
+            let told = decide_from_afar(&[replica(), away()]);
+            assert!(told.starts_with("unknown: 1 machine matches: vm-9 in vc0 by"), "{told}");
+            assert!(told.ends_with("has not answered: vc1 is away"), "{told}");
+            // Its vCenter is not configured any longer, or the machine has moved.
+            assert_eq!(decide_from_afar(&[replica(), found(1, &[])]), "vm-9 in vc0");
+            let two = [replica(), found(0, &[("vm-8", by)])];
+            let told = decide_from_afar(&[two[0].clone(), two[1].clone(), away()]);
+            assert!(told.starts_with("unknown: 2 machines match"), "{told}");
+        }
+        assert_eq!(decide_from_afar(&[found(0, &[]), away()]), "unknown: vc1 is away");
+    }
+
+    #[test]
     fn two_uuids_that_name_two_machines_are_a_mismatch() {
         assert_eq!(
             decide(&[found(0, &[("vm-1", ProviderId), ("vm-2", SystemUuid)])]),
@@ -284,11 +321,11 @@ mod tests {
     #[test]
     fn the_patient_wait_for_everybody() {
         let answers = [found(0, &[("vm-1", SystemUuid)]), Answer::Pending];
-        assert_eq!(text(identify(&answers, true, String::new)), "wait, found: true");
+        assert_eq!(text(identify(&answers, false, true, String::new)), "wait, found: true");
         assert_eq!(
-            text(identify(&[found(0, &[]), Answer::Pending], true, String::new)),
+            text(identify(&[found(0, &[]), Answer::Pending], false, true, String::new)),
             "wait, found: false"
         );
-        assert_eq!(text(identify(&answers, false, String::new)), "vm-1 in vc0");
+        assert_eq!(text(identify(&answers, false, false, String::new)), "vm-1 in vc0");
     }
 }

@@ -136,7 +136,10 @@ impl Resolver {
                     Ok(query) => {
                         let candidates =
                             self.searches.remove(&name).map(|old| old.candidates).unwrap_or_default();
-                        let search = Search { candidates, ..Search::new(query, shared.vcenters.len()) };
+                        let search = Search {
+                            candidates,
+                            ..Search::new(query, identity.record, shared.vcenters.len())
+                        };
                         self.searches.insert(name, search);
                         let now = Instant::now();
                         let first = self.gathering.map_or(now, |(first, _)| first);
@@ -314,7 +317,8 @@ impl Resolver {
 
     fn judge(&mut self, shared: &Shared, name: &str, patient: bool) {
         let Some(search) = self.searches.get_mut(name) else { return };
-        let verdict = identify(&search.answers, patient, || not_found(shared, search));
+        let verdict =
+            identify(&search.answers, search.home_is_away(shared), patient, || not_found(shared, search));
         match verdict {
             Verdict::Wait { found } => {
                 if found && search.grace.is_none() {

@@ -2,13 +2,14 @@
 //! said when nothing is found.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::identify::{Answer, Machine, Match};
 use super::shared::{Shared, VcenterHandle};
 use super::tell_apart::Marks;
-use crate::cloud::{InstanceError, NodeIdentity, ProviderId, ProviderIdError, parse_uuid};
+use crate::cloud::{InstanceError, MachineRecord, NodeIdentity, ProviderId, ProviderIdError, parse_uuid};
 use crate::vsphere::inventory::{Hit, Query, Scope};
 use crate::vsphere::{Endpoint, Error};
 
@@ -18,6 +19,8 @@ pub(super) type Asked = (usize, Vec<String>, Result<Vec<Vec<Hit>>, String>);
 /// The search for one Node's machine.
 pub(super) struct Search {
     pub(super) query: Query,
+    /// The machine that the Node was found to have before.
+    pub(super) record: Option<Arc<MachineRecord>>,
     /// Per vCenter.
     pub(super) answers: Vec<Answer>,
     /// Per vCenter, whether it is to be asked (again).
@@ -32,15 +35,27 @@ pub(super) struct Search {
 
 impl Search {
     /// A search that every vCenter is still to be asked about.
-    pub(super) fn new(query: Query, vcenters: usize) -> Self {
+    pub(super) fn new(query: Query, record: Option<Arc<MachineRecord>>, vcenters: usize) -> Self {
         Self {
             query,
+            record,
             answers: vec![Answer::Pending; vcenters],
             to_ask: vec![true; vcenters],
             grace: None,
             outside: Vec::new(),
             candidates: Vec::new(),
         }
+    }
+
+    /// Whether the Node remembers a machine in a vCenter that is none of those that have answered.
+    pub(super) fn home_is_away(&self, shared: &Shared) -> bool {
+        let is_home = |(vcenter, answer): (&VcenterHandle, &Answer), home: &str| {
+            matches!(answer, Answer::Found(_))
+                && vcenter.inventory.store().vcenter_uuid().is_some_and(|uuid| *uuid == *home)
+        };
+        self.record.as_ref().is_some_and(|record| {
+            !shared.vcenters.iter().zip(&self.answers).any(|answer| is_home(answer, &record.vcenter))
+        })
     }
 
     /// Takes over what a vCenter has found.

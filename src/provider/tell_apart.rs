@@ -52,8 +52,8 @@ impl Marks {
     }
 
     /// In words, for the list of candidates.
-    pub(super) fn words(&self) -> Vec<&'static str> {
-        CLUES.iter().filter(|clue| (clue.holds)(self)).map(|clue| clue.words).collect()
+    pub(super) fn words(self) -> Vec<&'static str> {
+        CLUES.iter().filter(|clue| (clue.holds)(&self)).map(|clue| clue.words).collect()
     }
 }
 
@@ -77,8 +77,9 @@ pub(super) fn tell_apart(candidates: &[Marks], complete: bool) -> Option<usize> 
     CLUES.iter().all(agrees).then_some(chosen)
 }
 
-/// By the object's id, or by the instance uuid, which stays when a machine is registered anew.
-fn is_remembered(vm: &Vm, vcenter: Option<&str>, record: &MachineRecord) -> bool {
+/// Whether this machine, in the vCenter with this `about.instanceUuid`, is the one in the record: by the
+/// object's id, or by the instance uuid, which stays when a machine is registered anew.
+pub(super) fn is_remembered(vm: &Vm, vcenter: Option<&str>, record: &MachineRecord) -> bool {
     let instance_uuid = record.instance_uuid.as_deref().and_then(parse_uuid);
     let same_instance = instance_uuid.is_some() && vm.instance_uuid == instance_uuid;
     vcenter == Some(record.vcenter.as_str()) && (*vm.moref.id == *record.vm || same_instance)

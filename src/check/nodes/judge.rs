@@ -79,7 +79,7 @@ fn unknown(node: &Node, error: &InstanceError, away: &[&str]) -> Finding {
             };
             TOPIC.fail(name, text, fix)
         }
-        InstanceError::Mismatch { .. } => TOPIC.fail(
+        InstanceError::Mismatch(_) => TOPIC.fail(
             name,
             text,
             "if the machine was replaced under the same name, delete the Node and restart the kubelet, which \

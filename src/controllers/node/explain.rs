@@ -29,7 +29,7 @@ pub(super) fn unknown_instance(node: &Node, error: &InstanceError) -> Option<Nod
                 MACHINE_ANNOTATION
             ),
         )),
-        InstanceError::Mismatch { .. } => Some(NodeEvent::warning(
+        InstanceError::Mismatch(_) => Some(NodeEvent::warning(
             "InstanceMismatch",
             format!(
                 "This Node names two VMs: {error}. Nothing is written. If the machine was replaced under \

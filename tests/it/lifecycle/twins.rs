@@ -3,7 +3,7 @@
 use xtask::testbed::{NodeSpec, Power, VmSpec};
 
 use super::common::{LONG, MACHINE, has_shutdown_taint, hasty, vcenter};
-use crate::support::{Cluster, Config, QUIET, SOON};
+use crate::support::{Cluster, Config, Proxy, QUIET, SOON, Vcenter, addresses};
 
 const UUID: &str = "4237aaaa-5c1c-0b7d-6f2e-0123456789ab";
 
@@ -56,4 +56,32 @@ async fn a_node_whose_machine_nobody_can_tell_is_neither_deleted_nor_tainted() {
     tokio::time::sleep(LONG).await;
     let node = cluster.node("node-1").await;
     assert!(!has_shutdown_taint(&node), "one of those that it could be runs");
+}
+
+#[tokio::test]
+async fn a_replica_in_another_vcenter_is_not_the_machine_whose_vcenter_is_away() {
+    let cluster = Cluster::get().await;
+    let (home, abroad) = (vcenter("home").await, vcenter("abroad").await);
+    home.create(&[twin("mine")]).await.unwrap();
+    let proxy = Proxy::to(home.port());
+    let mut way_home = Vcenter::of(&home);
+    way_home.port = proxy.port();
+    let config = Config::with([way_home, Vcenter::of(&abroad)]);
+    let manager = hasty(&cluster, &config);
+    cluster.register(&[NodeSpec::new("node-1", UUID)]).await;
+    let before = cluster.initialised(&["node-1"], SOON).await.remove(0);
+    manager.stop(SOON).await.unwrap();
+
+    abroad.create(&[VmSpec { power: Some(Power::PoweredOff), ..twin("replica") }]).await.unwrap();
+    proxy.take_down();
+    cluster.set_ready("node-1", false).await;
+    let manager = hasty(&cluster, &config);
+    manager.wait_for_log("vCenter cannot be asked", SOON).await.unwrap();
+    tokio::time::sleep(QUIET).await;
+    let node = cluster.node("node-1").await;
+    assert!(!has_shutdown_taint(&node), "its own machine is another one");
+    assert_eq!(addresses(&node), addresses(&before));
+    proxy.bring_up();
+    home.power("mine", Power::PoweredOff).await.unwrap();
+    cluster.node_when("it is off", "node-1", has_shutdown_taint).await;
 }

@@ -18,14 +18,15 @@ async fn vcenter() -> Vcsim {
     Vcsim::start(VcsimOptions { datacenters: 2, ..VcsimOptions::default() }).await.unwrap()
 }
 
-fn nics(ip: &str) -> Option<Vec<Nic>> {
-    Some(vec![Nic { addresses: vec![ip.to_owned()], ..Nic::default() }])
+/// A change after which the guest has this address and no other.
+fn address(ip: &str) -> VmSpec {
+    VmSpec { nics: Some(vec![Nic { addresses: vec![ip.to_owned()], ..Nic::default() }]), ..VmSpec::default() }
 }
 
 /// One of several machines with the same BIOS uuid.
 fn clone(name: &str, host_name: &str, ip: &str) -> VmSpec {
     let (uuid, host_name) = (Some(UUID.into()), Some(host_name.into()));
-    VmSpec { uuid, host_name, nics: nics(ip), ..VmSpec::named(name) }
+    VmSpec { uuid, host_name, name: Some(name.into()), ..address(ip) }
 }
 
 fn at(node: &str, uuid: &str, ip: Option<&str>) -> NodeSpec {
@@ -76,7 +77,7 @@ async fn machines_with_one_uuid_that_nothing_tells_apart_are_named_and_none_is_t
 
     asked_often(&manager).await;
     let gone = Instant::now();
-    vcsim.patch_vm("a", &VmSpec { nics: nics("10.1.0.9"), ..VmSpec::default() }).await.unwrap();
+    vcsim.patch_vm("a", &address("10.1.0.9")).await.unwrap();
     cluster.initialised(&["original"], SOON).await;
     assert!(gone.elapsed() < Duration::from_millis(1500), "{:?}", gone.elapsed());
     has_address(&cluster, "original", "10.1.0.9").await;
@@ -103,9 +104,9 @@ async fn of_guests_with_one_host_name_in_two_datacenters_the_address_tells_which
     let cluster = Cluster::get().await;
     let vcsim = vcenter().await;
     let twin = |datacenter: &str, ip: &str| VmSpec {
+        name: Some("twin".into()),
         datacenter: Some(datacenter.into()),
-        nics: nics(ip),
-        ..VmSpec::named("twin")
+        ..address(ip)
     };
     let vms = vcsim.create(&[twin("DC0", "10.2.0.1"), twin("DC1", "10.2.0.2")]).await.unwrap();
     let manager = cluster.manager_with(&Config::of(&[&vcsim]), talkative);
@@ -171,6 +172,36 @@ async fn clones_in_one_cluster_are_told_apart_by_address_and_by_host_name_in_any
 }
 
 #[tokio::test]
+async fn a_machine_that_another_node_has_is_still_a_candidate() {
+    let cluster = Cluster::get().await;
+    let vcsim = vcenter().await;
+    let mut clones = [clone("a", "node-a", ""), clone("b", "x", "10.9.0.2"), clone("c", "x", "10.9.0.3")];
+    let both = vec!["10.9.0.1".to_owned(), "10.9.0.3".to_owned()];
+    clones[0].nics = Some(vec![Nic { addresses: both, ..Nic::default() }]);
+    vcsim.create(&clones).await.unwrap();
+    let manager = cluster.manager_with(&Config::of(&[&vcsim]), talkative);
+    cluster.register(&[at("node-b", UUID, Some("10.9.0.9")), at("node-c", UUID, Some("10.9.0.3"))]).await;
+    for name in ["node-b", "node-c"] {
+        cluster.event(name, "AmbiguousInstance").await;
+    }
+    cluster.register(&[at("node-a", UUID, None)]).await;
+    cluster.initialised(&["node-a"], SOON).await;
+    asked_often(&manager).await;
+
+    // One that node-a was found not to have tells whose it is, and so does the one that it has.
+    for (vm, ip, node, expected) in
+        [("b", "10.9.0.9", "node-b", "10.9.0.9"), ("a", "10.9.0.1", "node-c", "10.9.0.3")]
+    {
+        let told = Instant::now();
+        vcsim.patch_vm(vm, &address(ip)).await.unwrap();
+        cluster.initialised(&[node], SOON).await;
+        assert!(told.elapsed() < Duration::from_millis(1500), "{node}: {:?}", told.elapsed());
+        has_address(&cluster, node, expected).await;
+    }
+    has_address(&cluster, "node-a", "10.9.0.1").await;
+}
+
+#[tokio::test]
 async fn proofs_that_contradict_each_other_are_told_and_none_is_believed() {
     let cluster = Cluster::get().await;
     let vcsim = vcenter().await;
@@ -203,7 +234,7 @@ async fn a_node_keeps_its_machine_when_a_clone_appears_and_knows_it_after_a_rest
     // The clone looks more like the node than its own machine does.
     vcsim.create(&[clone("clone", "kept", "10.5.0.2")]).await.unwrap();
     let change = async |vm: &str, ip: &str| {
-        vcsim.patch_vm(vm, &VmSpec { nics: nics(ip), ..VmSpec::default() }).await.unwrap();
+        vcsim.patch_vm(vm, &address(ip)).await.unwrap();
     };
     change("clone", "10.5.0.3").await;
     change("mine", "10.5.0.4").await;

@@ -1,7 +1,7 @@
 //! Each rule a row: what happens to a Node and when nothing does.
 
 use super::*;
-use crate::cloud::Candidate;
+use crate::cloud::{Candidate, Mismatch};
 use crate::k8s::{EventKind, Repeat};
 
 #[test]
@@ -136,7 +136,7 @@ fn without_a_machine_nothing_is_written_and_the_reason_is_told() {
             "vm-2 (b) in vCenter y",
         ),
         (
-            InstanceError::Mismatch { by_provider_id: a, by_system_uuid: b },
+            InstanceError::Mismatch(Box::new(Mismatch { by_provider_id: a, by_system_uuid: b })),
             "InstanceMismatch",
             true,
             "vm-1 (a) in vCenter x",
