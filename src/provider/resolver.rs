@@ -203,6 +203,10 @@ impl Resolver {
         if let Some(search) = self.searches.remove(name) {
             self.let_go(shared, &search);
         }
+        if self.searches.is_empty() {
+            // There may have been thousands, and there will be few from now on.
+            self.searches.shrink_to_fit();
+        }
     }
 
     /// The machines of a search that is over are watched no longer, unless somebody else needs them: a
