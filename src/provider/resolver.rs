@@ -58,6 +58,7 @@ pub(super) fn start(shared: &Arc<Shared>, inbox: mpsc::UnboundedReceiver<Message
         asking: FuturesUnordered::new(),
         busy: vec![false; shared.vcenters.len()],
         searches: HashMap::new(),
+        leaving: Vec::new(),
         gathering: None,
         retry_at: None,
         retry_pause: FIRST_RETRY,
@@ -80,6 +81,8 @@ struct Resolver {
     busy: Vec<bool>,
     /// The Nodes without a certain machine.
     searches: HashMap<String, Search>,
+    /// Machines of searches that are over, which are to be watched no longer.
+    leaving: Vec<Machine>,
     /// Since when Nodes gather, and when the last one came.
     gathering: Option<(Instant, Instant)>,
     retry_at: Option<Instant>,
@@ -152,11 +155,7 @@ impl Resolver {
                 }
             }
             Message::Forget(name) => {
-                if let Some(machine) = shared.roster.remove(&name)
-                    && !self.is_candidate(&machine)
-                {
-                    shared.vcenters[machine.vcenter].inventory.leave(vec![machine.moref]);
-                }
+                self.leaving.extend(shared.roster.remove(&name));
                 self.end_search(&shared, &name);
             }
         }
@@ -201,8 +200,9 @@ impl Resolver {
 
     fn end_search(&mut self, shared: &Shared, name: &str) {
         if let Some(search) = self.searches.remove(name) {
-            self.let_go(shared, &search);
+            self.leaving.extend(search.candidates);
         }
+        self.let_go(shared);
         if self.searches.is_empty() {
             // There may have been thousands, and there will be few from now on.
             self.searches.shrink_to_fit();
@@ -211,10 +211,14 @@ impl Resolver {
 
     /// The machines of a search that is over are watched no longer, unless somebody else needs them: a
     /// candidate that is not watched could not be told apart when something tells of it.
-    fn let_go(&self, shared: &Shared, search: &Search) {
-        for machine in &search.candidates {
-            if shared.roster.on(machine).is_empty() && !self.is_candidate(machine) {
-                shared.vcenters[machine.vcenter].inventory.leave(vec![machine.moref.clone()]);
+    ///
+    /// While a vCenter is being asked, it may just have found one of them for another Node.
+    fn let_go(&mut self, shared: &Shared) {
+        for machine in std::mem::take(&mut self.leaving) {
+            if self.busy[machine.vcenter] {
+                self.leaving.push(machine);
+            } else if shared.roster.on(&machine).is_empty() && !self.is_candidate(&machine) {
+                shared.vcenters[machine.vcenter].inventory.leave(vec![machine.moref]);
             }
         }
     }
@@ -316,6 +320,7 @@ impl Resolver {
         for name in names {
             self.judge(&shared, name, true);
         }
+        self.let_go(&shared);
         self.ask(&shared);
     }
 
