@@ -10,7 +10,7 @@ use tokio::sync::{broadcast, mpsc};
 use super::identify::Machine;
 use super::roster::{Roster, State};
 use super::shared::{Message, Shared, VcenterHandle};
-use super::{addresses, existence, instance_type, resolver, search, zone};
+use super::{addresses, afresh, existence, instance_type, resolver, search, zone};
 use crate::cloud::{
     Existence, Instance, InstanceError, Instances, MachineRecord, NodeIdentity, ProviderId, swap_byte_order,
 };
@@ -19,7 +19,7 @@ use crate::vsphere::inventory::Vm;
 use uuid::Uuid;
 
 /// Changes that a slow reader may lag behind before it gets every Node's name instead.
-const CHANGES_KEPT: usize = 16_384;
+const CHANGES_KEPT: usize = 4096;
 
 /// The machines of all configured vCenters.
 #[derive(Clone, Debug)]
@@ -34,8 +34,10 @@ impl VsphereInstances {
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
         let roster = Roster::default();
         let (desk, questions) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared { vcenters, roster, changes, nodes, inbox, desk });
+        let (glances, reads) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared { vcenters, roster, changes, nodes, inbox, desk, glances });
         tokio::spawn(existence::run(Arc::downgrade(&shared), questions));
+        tokio::spawn(afresh::run(Arc::downgrade(&shared), reads));
         resolver::start(&shared, messages);
         Self { shared }
     }
@@ -61,6 +63,16 @@ impl VsphereInstances {
         next
     }
 
+    /// As [`instance`](Instances::instance), when the first search is over.
+    pub(super) async fn searched_instance(&self, node: &NodeIdentity) -> Result<Instance, InstanceError> {
+        loop {
+            if let Some(answer) = self.instance(node) {
+                return answer;
+            }
+            self.shared.roster.searched(&node.name).await;
+        }
+    }
+
     /// The Nodes that were asked for.
     pub(super) fn names(&self) -> Vec<String> {
         self.shared.roster.names()
@@ -75,6 +87,11 @@ impl VsphereInstances {
                 || vm.instance_uuid == Some(uuid)
         };
         query.provider_uuid.is_none_or(is_its) && query.system_uuid.is_none_or(is_its)
+    }
+
+    /// The machine that the Node has, if it can be seen.
+    fn known_machine(&self, node: &NodeIdentity) -> Option<Machine> {
+        self.shared.roster.machine(&node.name).filter(|machine| self.fits(machine, node))
     }
 
     fn instance_of(&self, machine: &Machine) -> Result<Instance, InstanceError> {
@@ -105,33 +122,35 @@ impl VsphereInstances {
 }
 
 impl Instances for VsphereInstances {
-    async fn instance(&self, node: &NodeIdentity) -> Result<Instance, InstanceError> {
-        loop {
-            let fits = |machine: &Machine, node: &NodeIdentity| self.fits(machine, node);
-            let (mut state, search) = self.shared.roster.follow(node, fits);
-            if search {
-                // The resolver ends with the process only.
-                let _ = self.shared.inbox.send(Message::Look(node.name.clone()));
-            }
-            let known = state.wait_for(|state| *state != State::Looking).await.map(|state| state.clone());
-            return match known {
-                Ok(State::Bound(machine)) => self.instance_of(&machine),
-                Ok(State::Failed(error)) => Err(error),
-                // Forgotten or replaced meanwhile: ask again.
-                Ok(State::Looking) | Err(_) => continue,
-            };
+    fn instance(&self, node: &NodeIdentity) -> Option<Result<Instance, InstanceError>> {
+        let fits = |machine: &Machine, node: &NodeIdentity| self.fits(machine, node);
+        let (state, search) = self.shared.roster.look(node, fits);
+        if search {
+            // The resolver ends with the process only.
+            let _ = self.shared.inbox.send(Message::Look(node.name.clone()));
+        }
+        match state {
+            State::Bound(machine) => Some(self.instance_of(&machine)),
+            State::Failed(error) => Some(Err(error)),
+            State::Looking => None,
         }
     }
 
     async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
-        if let Some(machine) = self.shared.roster.machine(&node.name)
-            && self.fits(&machine, node)
+        if let Some(machine) = self.known_machine(node)
             && let Some(existence) =
                 existence::watched(&self.shared.vcenters[machine.vcenter], &machine.moref)
         {
             return existence;
         }
         existence::ask(&self.shared.desk, node, record).await
+    }
+
+    async fn existence_now(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+        match self.known_machine(node) {
+            Some(machine) => afresh::ask(&self.shared.glances, machine).await,
+            None => existence::ask(&self.shared.desk, node, record).await,
+        }
     }
 
     fn changes(&self) -> BoxStream<'static, String> {

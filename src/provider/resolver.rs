@@ -58,6 +58,7 @@ pub(super) fn start(shared: &Arc<Shared>, inbox: mpsc::UnboundedReceiver<Message
         asking: FuturesUnordered::new(),
         busy: vec![false; shared.vcenters.len()],
         searches: HashMap::new(),
+        leaving: Vec::new(),
         gathering: None,
         retry_at: None,
         retry_pause: FIRST_RETRY,
@@ -80,6 +81,8 @@ struct Resolver {
     busy: Vec<bool>,
     /// The Nodes without a certain machine.
     searches: HashMap<String, Search>,
+    /// Machines of searches that are over, which are to be watched no longer.
+    leaving: Vec<Machine>,
     /// Since when Nodes gather, and when the last one came.
     gathering: Option<(Instant, Instant)>,
     retry_at: Option<Instant>,
@@ -134,22 +137,26 @@ impl Resolver {
                 let Some(identity) = shared.roster.identity(&name) else { return };
                 match query(&identity) {
                     Ok(query) => {
-                        self.searches.insert(name, Search::new(query, shared.vcenters.len()));
+                        let candidates =
+                            self.searches.remove(&name).map(|old| old.candidates).unwrap_or_default();
+                        let search = Search {
+                            candidates,
+                            ..Search::new(query, identity.record, shared.vcenters.len())
+                        };
+                        self.searches.insert(name, search);
                         let now = Instant::now();
                         let first = self.gathering.map_or(now, |(first, _)| first);
                         self.gathering = Some((first, now));
                     }
                     Err(error) => {
-                        self.searches.remove(&name);
+                        self.end_search(&shared, &name);
                         publish(&shared, &name, &State::Failed(error));
                     }
                 }
             }
             Message::Forget(name) => {
-                self.searches.remove(&name);
-                if let Some(machine) = shared.roster.remove(&name) {
-                    shared.vcenters[machine.vcenter].inventory.leave(vec![machine.moref]);
-                }
+                self.leaving.extend(shared.roster.remove(&name));
+                self.end_search(&shared, &name);
             }
         }
     }
@@ -168,8 +175,9 @@ impl Resolver {
                     // Nobody listening is nobody to tell.
                     let _ = shared.changes.send(name.clone());
                 }
-                // A candidate of a Node that is not certain yet: the one that remains may be it.
-                if nodes.is_empty() && !self.searches.is_empty() {
+                // A candidate of a Node that is not certain yet, perhaps besides being another Node's
+                // machine: the one that remains may be it, or something tells them apart now.
+                if nodes.is_empty() || self.is_candidate(&machine) {
                     self.retry_soon(NEWS_PAUSE);
                 }
             }
@@ -181,6 +189,36 @@ impl Resolver {
                     let _ = shared.changes.send(name);
                 }
                 self.retry_soon(NEWS_PAUSE);
+            }
+        }
+    }
+
+    /// Whether a Node that is not certain yet could have this machine.
+    fn is_candidate(&self, machine: &Machine) -> bool {
+        self.searches.values().any(|search| search.candidates.contains(machine))
+    }
+
+    fn end_search(&mut self, shared: &Shared, name: &str) {
+        if let Some(search) = self.searches.remove(name) {
+            self.leaving.extend(search.candidates);
+        }
+        self.let_go(shared);
+        if self.searches.is_empty() {
+            // There may have been thousands, and there will be few from now on.
+            self.searches.shrink_to_fit();
+        }
+    }
+
+    /// The machines of a search that is over are watched no longer, unless somebody else needs them: a
+    /// candidate that is not watched could not be told apart when something tells of it.
+    ///
+    /// While a vCenter is being asked, it may just have found one of them for another Node.
+    fn let_go(&mut self, shared: &Shared) {
+        for machine in std::mem::take(&mut self.leaving) {
+            if self.busy[machine.vcenter] {
+                self.leaving.push(machine);
+            } else if shared.roster.on(&machine).is_empty() && !self.is_candidate(&machine) {
+                shared.vcenters[machine.vcenter].inventory.leave(vec![machine.moref]);
             }
         }
     }
@@ -264,10 +302,12 @@ impl Resolver {
         match outcome {
             Ok(hits) => {
                 for (name, hits) in names.iter().zip(hits) {
-                    let (inside, outside) = in_scope(&shared, vcenter, hits);
+                    let Some(identity) = shared.roster.identity(name) else { continue };
                     let Some(search) = self.searches.get_mut(name) else { continue };
-                    search.answers[vcenter] = Answer::Found(inside);
-                    search.outside = outside;
+                    match in_scope(&shared, vcenter, &identity, hits) {
+                        Ok((inside, outside)) => search.found(vcenter, inside, outside),
+                        Err(why) => search.answers[vcenter] = Answer::Unknown(why),
+                    }
                 }
             }
             Err(why) => {
@@ -280,12 +320,14 @@ impl Resolver {
         for name in names {
             self.judge(&shared, name, true);
         }
+        self.let_go(&shared);
         self.ask(&shared);
     }
 
     fn judge(&mut self, shared: &Shared, name: &str, patient: bool) {
         let Some(search) = self.searches.get_mut(name) else { return };
-        let verdict = identify(&search.answers, patient, || not_found(shared, search));
+        let verdict =
+            identify(&search.answers, search.home_is_away(shared), patient, || not_found(shared, search));
         match verdict {
             Verdict::Wait { found } => {
                 if found && search.grace.is_none() {
@@ -293,12 +335,9 @@ impl Resolver {
                 }
             }
             Verdict::Bound(machine) => {
-                // Those that it is not need not be watched.
-                for answer in &search.answers {
-                    leave_others(shared, answer, &machine);
-                }
-                self.searches.remove(name);
                 publish(shared, name, &State::Bound(machine));
+                // Those that it is not need not be watched.
+                self.end_search(shared, name);
             }
             Verdict::Failed(error) => {
                 search.grace = None;
@@ -333,13 +372,4 @@ fn publish(shared: &Shared, name: &str, state: &State) -> bool {
         let _ = shared.changes.send(name.to_owned());
     }
     news
-}
-
-fn leave_others(shared: &Shared, answer: &Answer, chosen: &Machine) {
-    let Answer::Found(matches) = answer else { return };
-    for other in matches.iter().map(|candidate| &candidate.machine).filter(|other| *other != chosen) {
-        if shared.roster.on(other).is_empty() {
-            shared.vcenters[other.vcenter].inventory.leave(vec![other.moref.clone()]);
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use super::afresh::Glance;
 use super::roster::Roster;
 use crate::cloud::{Existence, MachineRecord, NodeIdentity};
 use crate::config::{IpFamily, Nodes};
@@ -36,6 +37,7 @@ pub(super) struct Shared {
     pub(super) nodes: Nodes,
     pub(super) inbox: mpsc::UnboundedSender<Message>,
     pub(super) desk: mpsc::UnboundedSender<Question>,
+    pub(super) glances: mpsc::UnboundedSender<Glance>,
 }
 
 /// What the resolver is told.

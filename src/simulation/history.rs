@@ -207,10 +207,12 @@ impl Plan {
             }
             6 => self.at(time, Action::Migrate(machine)),
             7 | 8 => {
-                let (volumes, destroyed) = (self.rng.usize(1..=3), self.rng.bool());
+                let (volumes, how) = (self.rng.usize(1..=3), self.rng.usize(0..5));
+                let ends =
+                    [Action::Suspend, Action::Destroy, Action::Destroy, Action::PowerOff, Action::PowerOff];
                 let off = time + self.seconds(1, 60);
                 self.at(time, Action::Attach(machine, volumes));
-                self.at(off, if destroyed { Action::Destroy(machine) } else { Action::PowerOff(machine) });
+                self.at(off, ends[how](machine));
                 self.at(off + a_while, Action::PowerOn(machine));
             }
             9 => {

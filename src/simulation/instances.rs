@@ -29,7 +29,7 @@ impl Machines {
     }
 
     fn sight(&self) -> MutexGuard<'_, Sight> {
-        self.sight.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.sight)
     }
 
     /// The world, at the leader's time of day.
@@ -38,23 +38,11 @@ impl Machines {
     }
 }
 
-impl Instances for Machines {
-    async fn instance(&self, node: &NodeIdentity) -> Result<Instance, InstanceError> {
-        if let Some(answer) = self.sight().recall(node) {
-            return answer;
-        }
-        let pause = self.world().luck.answer();
-        sleep(pause).await;
-        let world = self.world();
-        self.sight().look(node, world.view(self.clock.now()))
-    }
-
-    async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+impl Machines {
+    /// Asks both vCenters, which takes its time.
+    async fn ask(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
         let (before, after) = {
             let mut world = self.world();
-            if let Some(answer) = self.sight().existence(node, world.view(self.clock.now())) {
-                return answer;
-            }
             (world.luck.answer(), world.luck.answer())
         };
         sleep(before).await;
@@ -69,6 +57,41 @@ impl Instances for Machines {
         // What was true when vCenter looked is heard only now.
         sleep(after).await;
         answer
+    }
+}
+
+impl Instances for Machines {
+    fn instance(&self, node: &NodeIdentity) -> Option<Result<Instance, InstanceError>> {
+        let mut sight = self.sight();
+        let known = sight.recall(node);
+        if known.is_none() && sight.begins(node) {
+            let (world, clock, node) = (self.world.clone(), self.clock.clone(), node.clone());
+            let sight = Arc::downgrade(&self.sight);
+            tokio::spawn(async move {
+                let pause = world.lock().luck.answer();
+                sleep(pause).await;
+                if let Some(sight) = sight.upgrade() {
+                    let world = world.lock();
+                    lock(&sight).look(&node, world.view(clock.now()));
+                }
+            });
+        }
+        known
+    }
+
+    async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+        let remembered = {
+            let world = self.world();
+            self.sight().existence(node, world.view(self.clock.now()))
+        };
+        match remembered {
+            Some(answer) => answer,
+            None => self.ask(node, record).await,
+        }
+    }
+
+    async fn existence_now(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+        self.ask(node, record).await
     }
 
     fn changes(&self) -> BoxStream<'static, String> {
@@ -88,6 +111,10 @@ impl Instances for Machines {
     fn forget(&self, node_name: &str) {
         self.sight().forget(node_name);
     }
+}
+
+fn lock(sight: &Mutex<Sight>) -> MutexGuard<'_, Sight> {
+    sight.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How long vCenter takes when nothing is wrong with it.

@@ -4,7 +4,7 @@
 use super::Time;
 use super::machines::{Machine, Place, Run, VCENTERS, Vcenter, vcenter_uuid};
 use crate::cloud::{
-    Address, AddressKind, Addresses, Candidate, Existence, Instance, InstanceError, MachineRecord,
+    Address, AddressKind, Addresses, Candidate, Existence, Instance, InstanceError, MachineRecord, Mismatch,
     NodeIdentity, Power, Proof, ProviderId, Zone, parse_uuid, swap_byte_order,
 };
 use uuid::Uuid;
@@ -26,7 +26,8 @@ impl<'a> View<'a> {
         match (by_provider, by_system) {
             (Some(a), Some(b)) if a != b => {
                 let (by_provider_id, by_system_uuid) = (self.candidate(a), self.candidate(b));
-                (None, Err(InstanceError::Mismatch { by_provider_id, by_system_uuid }))
+                let mismatch = Mismatch { by_provider_id, by_system_uuid };
+                (None, Err(InstanceError::Mismatch(Box::new(mismatch))))
             }
             (Some(found), _) | (None, Some(found)) => (Some(found), Ok(self.instance(found))),
             (None, None) if self.is_complete() => {
@@ -99,7 +100,11 @@ impl<'a> View<'a> {
     }
 
     fn candidate(self, machine: usize) -> Candidate {
-        Candidate { location: self.machines[machine].name.clone(), found_by: "BIOS uuid" }
+        Candidate {
+            location: self.machines[machine].name.clone(),
+            found_by: "BIOS uuid",
+            ..Candidate::default()
+        }
     }
 
     /// What is said of a machine that is seen.

@@ -15,6 +15,8 @@ const NEWS_KEPT: usize = 1024;
 /// The memory of one leader.
 pub(super) struct Sight {
     known: BTreeMap<String, Known>,
+    /// The Nodes whose machines are being looked for.
+    searches: BTreeMap<String, NodeIdentity>,
     news: broadcast::Sender<String>,
     /// Up to which change of the world it has looked, and when it looks again.
     seen: u64,
@@ -41,7 +43,8 @@ struct Watched {
 
 impl Default for Sight {
     fn default() -> Self {
-        Self { known: BTreeMap::new(), news: broadcast::Sender::new(NEWS_KEPT), seen: 0, due: None }
+        let news = broadcast::Sender::new(NEWS_KEPT);
+        Self { known: BTreeMap::new(), searches: BTreeMap::new(), news, seen: 0, due: None }
     }
 }
 
@@ -52,21 +55,29 @@ impl Sight {
 
     /// The answer that is in memory.
     pub(super) fn recall(&self, node: &NodeIdentity) -> Option<Result<Instance, InstanceError>> {
-        let known = self.known.get(&node.name).filter(|known| known.identity == *node)?;
+        let known = self.known.get(&node.name).filter(|known| known.identity.same_but_record(node))?;
         Some(known.answer.clone())
     }
 
-    /// Looks for a Node's machine, and keeps the answer.
-    pub(super) fn look(&mut self, node: &NodeIdentity, view: View<'_>) -> Result<Instance, InstanceError> {
-        let known = Known::look(node.clone(), view, None);
-        let answer = known.answer.clone();
-        self.known.insert(node.name.clone(), known);
-        answer
+    /// Whether a search for a Node's machine is to begin: the same one is not under way.
+    pub(super) fn begins(&mut self, node: &NodeIdentity) -> bool {
+        let before = self.searches.insert(node.name.clone(), node.clone());
+        before.is_none_or(|before| !before.same_but_record(node))
+    }
+
+    /// Looks for a Node's machine, keeps the answer, and tells that there is one.
+    pub(super) fn look(&mut self, node: &NodeIdentity, view: View<'_>) {
+        if self.searches.get(&node.name).is_some_and(|latest| latest.same_but_record(node)) {
+            self.searches.remove(&node.name);
+            self.known.insert(node.name.clone(), Known::look(node.clone(), view, None));
+            // Nobody listening is nobody to tell.
+            self.news.send(node.name.clone()).ok();
+        }
     }
 
     /// What memory says of the existence of a Node's machine, if it is being watched.
     pub(super) fn existence(&self, node: &NodeIdentity, view: View<'_>) -> Option<Existence> {
-        let known = self.known.get(&node.name).filter(|known| known.identity == *node)?;
+        let known = self.known.get(&node.name).filter(|known| known.identity.same_but_record(node))?;
         let watched = known.watched.as_ref()?;
         if view.vcenters[watched.place.vcenter].down {
             return Some(Existence::Unknown("its vCenter is away".to_owned()));
@@ -76,6 +87,7 @@ impl Sight {
 
     pub(super) fn forget(&mut self, name: &str) {
         self.known.remove(name);
+        self.searches.remove(name);
     }
 
     /// Learns of what has changed, when it is time for that: `lag` after it happened.
@@ -88,7 +100,6 @@ impl Sight {
             self.seen = changes;
             for (name, known) in &mut self.known {
                 if known.refresh(view) {
-                    // Nobody listening is nobody to tell.
                     self.news.send(name.clone()).ok();
                 }
             }

@@ -33,7 +33,7 @@ use crate::config::{Tls, Vcenter};
 use crate::metrics;
 
 /// Changes that a slow reader may lag behind before it is told to look at everything again.
-const CHANGES_KEPT: usize = 16_384;
+const CHANGES_KEPT: usize = 4096;
 
 /// The machines of one vCenter.
 #[derive(Clone, Debug)]
@@ -189,6 +189,14 @@ impl Inventory {
     /// Any error means that nothing is known.
     pub async fn look(&self, suspects: Vec<Suspect>) -> Result<Vec<Sighting>, Error> {
         self.ask(|reply| Command::Look { suspects: suspects.clone(), reply }).await
+    }
+
+    /// Reads machines now, watched or not; those that cannot be seen are left out.
+    ///
+    /// # Errors
+    /// Any error means that nothing is known.
+    pub async fn read(&self, vms: Vec<MoRef>) -> Result<Vec<Vm>, Error> {
+        sighting::read_machines(&self.session.connect().await?, vms).await
     }
 
     /// Watches these machines from now on; when this returns, the store has those that exist.
