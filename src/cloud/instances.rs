@@ -168,8 +168,9 @@ pub trait Instances: Send + Sync + 'static {
     /// Whether the machine of this Node still exists, in any of the vCenters, configured datacenter
     /// or not.
     ///
-    /// A machine that is being watched is answered from memory; for any other every vCenter is
-    /// asked, many Nodes at once. `record` is what was remembered of it.
+    /// A machine that is being watched, without an interruption since it was last read, is answered
+    /// from memory; for any other every vCenter is asked, many Nodes at once. `record` is what was
+    /// remembered of it.
     fn existence(
         &self,
         node: &NodeIdentity,

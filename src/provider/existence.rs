@@ -198,6 +198,8 @@ pub(super) fn watched(vcenter: &VcenterHandle, moref: &MoRef) -> Option<Existenc
     let vm = vcenter.inventory.store().vm(moref)?;
     let health = vcenter.inventory.health();
     let now = match &*health.borrow() {
+        // It can be asked again, but the watch has not told yet what has happened meanwhile.
+        Health::Up if !vcenter.inventory.store().is_current(moref) => return None,
         Health::Up => Existence::Exists(power(&vm)),
         Health::Connecting => Existence::Unknown("vCenter has not answered yet".to_owned()),
         Health::Down(error) => {

@@ -33,9 +33,9 @@ pub(super) fn play(seed: u64, loud: bool) -> Outcome {
     // What the product leaves to chance is decided by the seed, too.
     fastrand::seed(seed);
     let history = History::of(seed);
-    let confirm_after = history.mode.options.lifecycle.as_ref().map(|options| options.confirm_after);
-    let renew_deadline = history.mode.election.as_ref().map(|settings| settings.renew_deadline);
-    let promises = Promises::new(confirm_after.unwrap_or_default(), renew_deadline.unwrap_or_default());
+    let rules = history.mode.options.lifecycle.clone().unwrap_or_default();
+    let renew_deadline = history.mode.election.as_ref().map(|times| times.renew_deadline).unwrap_or_default();
+    let promises = Promises::new(rules.confirm_after, rules.out_of_service.grace, renew_deadline);
     let mut world = World::new(Luck::new(!seed), promises, loud);
     world.populate(history.machines);
     let world = Shared::new(world);

@@ -228,9 +228,10 @@ impl Plan {
                 self.at(later, Action::HostBack(machine));
             }
             12 => {
+                let silent = self.seconds(400, 900);
                 self.at(time, Action::Hide(machine));
-                self.at(time + short, Action::Silence(machine, long));
-                self.at(time + short + long, Action::Show(machine));
+                self.at(time + short, Action::Silence(machine, silent));
+                self.at(time + short + silent, Action::Show(machine));
             }
             13..=15 => self.at(time, Action::Silence(machine, a_while)),
             16 | 17 => {
@@ -238,8 +239,10 @@ impl Plan {
                 self.at(later, Action::VcenterUp(vcenter));
             }
             18 => {
+                let silent = self.seconds(400, 900);
                 self.at(time, Action::Blind(vcenter));
-                self.at(later, Action::Sighted(vcenter));
+                self.at(time + short, Action::Silence(machine, silent));
+                self.at(time + short + silent, Action::Sighted(vcenter));
             }
             19 => self.at(time, Action::ApiAway(short)),
             20 => {
@@ -271,12 +274,19 @@ impl Plan {
         }
     }
 
-    /// A machine that comes back when the deletion of its Node may be on its way.
+    /// A machine that comes back when what is done to its Node may be on its way.
     fn last_moment(&mut self, time: Time, machine: usize) {
-        let back = time + self.seconds(95, 150);
-        self.at(time, Action::Unregister(machine));
-        self.at(time + Duration::from_secs(80), Action::Rough(0.6));
-        self.at(back, Action::Register(machine));
+        // A deletion is due some 110 s after the end of a machine, a taint 45 s after it was switched off.
+        let (goes, due, comes) = if self.rng.bool() {
+            (Action::Unregister(machine), 80, Action::Register(machine))
+        } else {
+            (Action::PowerOff(machine), 35, Action::PowerOn(machine))
+        };
+        let due = time + Duration::from_secs(due);
+        let back = due + self.seconds(2, 70);
+        self.at(time, goes);
+        self.at(due, Action::Rough(0.6));
+        self.at(back, comes);
         self.at(back + Duration::from_secs(30), Action::Rough(0.02));
     }
 

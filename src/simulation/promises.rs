@@ -41,6 +41,8 @@ const IN_GOOD_FAITH: Time = Time::from_mins(1);
 pub(super) struct Promises {
     /// How long a proof must hold before a Node is deleted.
     pub(super) confirm_after: Time,
+    /// How long a machine must be off before its Node is taken out of service.
+    pub(super) grace: Time,
     /// How long a leader leads after a renewal was sent.
     pub(super) renew_deadline: Time,
     /// When the last renewal was sent of those who hold the lease.
@@ -55,9 +57,10 @@ pub(super) struct Promises {
 }
 
 impl Promises {
-    pub(super) fn new(confirm_after: Time, renew_deadline: Time) -> Self {
+    pub(super) fn new(confirm_after: Time, grace: Time, renew_deadline: Time) -> Self {
         Self {
             confirm_after,
+            grace,
             renew_deadline,
             terms: BTreeMap::new(),
             holder: String::new(),
@@ -171,21 +174,23 @@ impl Judge<'_> {
         if is_ready(self.before) {
             return Err("deleted although its kubelet says that it is ready".to_owned());
         }
-        let noted = record(self.before);
         let machines = self.world.machines_of(self.before);
         if machines.is_empty() {
             return Err("deleted although nobody knows what its machine was".to_owned());
         }
         let confirm_after = self.world.promises.confirm_after;
         for machine in machines {
-            let is_noted =
-                |noted: &MachineRecord| machine.place.as_ref().is_none_or(|place| is(noted, place));
-            let gone = if noted.as_ref().is_some_and(is_noted) { &machine.missing } else { &machine.unseen };
+            let gone = if self.names(machine) { &machine.missing } else { &machine.unseen };
             if !gone.held(confirm_after, self.now, self.patience) {
                 return Err(format!("deleted although its machine exists: {machine:?}"));
             }
         }
         Ok(())
+    }
+
+    /// Whether the Node's record names the object that this machine is now, or was last.
+    fn names(&self, machine: &Machine) -> bool {
+        record(self.before).is_some_and(|noted| machine.place.as_ref().is_none_or(|place| is(&noted, place)))
     }
 
     fn change(&self, name: &str, after: &Value) -> Result<(), String> {
@@ -201,7 +206,12 @@ impl Judge<'_> {
         let gets = |key| count_taints(before, key) == 0 && count_taints(after, key) > 0;
         let held = |spans: &Spans| spans.held(Time::ZERO, self.now, self.patience);
         let still = |machine: &Machine| held(&machine.still) || held(&machine.missing);
-        let dead = |machine: &Machine| held(&machine.off) || held(&machine.missing);
+        let (grace, confirm_after) = (self.world.promises.grace, self.world.promises.confirm_after);
+        let dead = |machine: &Machine| {
+            machine.off.held(grace, self.now, self.patience)
+                || machine.missing.held(confirm_after, self.now, self.patience)
+                || machine.unseen.held(confirm_after, self.now, self.patience) && !self.names(machine)
+        };
         if gets(TAINT_SHUTDOWN) && (is_ready(before) || !self.all(still)) {
             return Err("gets the shutdown taint although its machine runs".to_owned());
         }

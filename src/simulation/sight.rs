@@ -28,6 +28,8 @@ struct Known {
     identity: NodeIdentity,
     watched: Option<Watched>,
     answer: Result<Instance, InstanceError>,
+    /// When it was last looked at.
+    seen: Time,
 }
 
 /// A machine as it was seen last.
@@ -82,6 +84,10 @@ impl Sight {
         if view.vcenters[watched.place.vcenter].down {
             return Some(Existence::Unknown("its vCenter is away".to_owned()));
         }
+        if known.seen < view.vcenters[watched.place.vcenter].since {
+            // It answers again, and what has happened meanwhile is not heard yet: better to ask.
+            return None;
+        }
         Some(Existence::Exists(power(watched.run, watched.told, watched.off_since, view.now)))
     }
 
@@ -111,7 +117,7 @@ impl Known {
     fn look(identity: NodeIdentity, view: View<'_>, before: Option<&Watched>) -> Self {
         let (machine, answer) = view.find(&identity);
         let watched = machine.and_then(|machine| Watched::of(machine, view, before));
-        Self { identity, watched, answer }
+        Self { identity, watched, answer, seen: view.now }
     }
 
     /// Looks again; whether anything is different.
@@ -123,7 +129,7 @@ impl Known {
         let before = self.watched.take();
         let now = Self::look(self.identity.clone(), view, before.as_ref());
         let different = now.watched != before || now.answer != self.answer;
-        (self.watched, self.answer) = (now.watched, now.answer);
+        (self.watched, self.answer, self.seen) = (now.watched, now.answer, now.seen);
         different
     }
 }

@@ -31,6 +31,8 @@ pub struct Store {
 #[derive(Debug, Default)]
 struct Inner {
     vms: HashMap<MoRef, Arc<Vm>>,
+    /// Those of them that were last read before the watch was interrupted.
+    history: HashSet<MoRef>,
     entities: HashMap<MoRef, Entity>,
     /// The configured datacenters; `None` means all.
     scope: Option<HashSet<MoRef>>,
@@ -99,9 +101,10 @@ impl Store {
     /// Takes over a machine's state; `true` if that is news.
     pub(super) fn put(&self, mut vm: Vm) -> bool {
         self.write(|inner| {
+            let current = !inner.history.remove(&vm.moref);
             if let Some(known) = inner.vms.get(&vm.moref) {
-                // One that is read again has not been switched off again.
-                if let (Some(known), Some(now)) = (known.off_since, &mut vm.off_since) {
+                // One that is read again has not been switched off again, if nothing was missed in between.
+                if let (true, Some(known), Some(now)) = (current, known.off_since, &mut vm.off_since) {
                     *now = known.min(*now);
                 }
                 if **known == vm {
@@ -122,7 +125,20 @@ impl Store {
 
     /// The machine is no longer watched.
     pub(super) fn remove(&self, moref: &MoRef) -> bool {
-        self.write(|inner| inner.vms.remove(moref).is_some())
+        self.write(|inner| {
+            inner.history.remove(moref);
+            inner.vms.remove(moref).is_some()
+        })
+    }
+
+    /// The watch is interrupted: what is known of machines is history until they are read again.
+    pub(super) fn interrupted(&self) {
+        self.write(|inner| inner.history = inner.vms.keys().cloned().collect());
+    }
+
+    /// Whether what is known of a machine comes from a watch that has not been interrupted since.
+    pub fn is_current(&self, moref: &MoRef) -> bool {
+        self.read(|inner| inner.vms.contains_key(moref) && !inner.history.contains(moref))
     }
 
     pub(super) fn put_entities(&self, entities: impl IntoIterator<Item = (MoRef, Entity)>) {
@@ -381,6 +397,24 @@ mod tests {
         let vm = Vm::new(MoRef::new("VirtualMachine", "vm-1"));
         assert!(store.put(vm.clone()));
         assert!(!store.put(vm));
+    }
+
+    #[test]
+    fn what_was_known_before_an_interruption_is_history_until_it_is_read_again() {
+        let store = Store::default();
+        let mut vm = Vm::new(MoRef::new("VirtualMachine", "vm-1"));
+        let first = tokio::time::Instant::now();
+        vm.off_since = Some(first);
+        assert!(!store.is_current(&vm.moref));
+        store.put(vm.clone());
+        assert!(store.is_current(&vm.moref));
+        store.interrupted();
+        assert!(!store.is_current(&vm.moref) && store.vm(&vm.moref).is_some());
+        // It may have run meanwhile.
+        vm.off_since = Some(first + std::time::Duration::from_mins(1));
+        store.put(vm.clone());
+        assert!(store.is_current(&vm.moref));
+        assert_eq!(store.vm(&vm.moref).unwrap().off_since, vm.off_since);
     }
 
     #[test]

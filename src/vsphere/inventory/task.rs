@@ -101,6 +101,7 @@ impl Task {
         loop {
             let (started, credentials) = (Instant::now(), self.session.credentials());
             let Err(error) = self.connected().await else { return };
+            self.store.interrupted();
             self.suspect = error.is_transient();
             let was_up = *self.health.borrow() == Health::Up;
             if was_up && started.elapsed() > STEADY {
