@@ -1,11 +1,11 @@
 //! What an action does to the world.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Time;
 use super::history::Action;
 use super::kubelet::{is_ready, taints};
-use super::machines::{Run, VCENTERS};
+use super::machines::{Machine, Run, VCENTERS};
 use super::manager::Manager;
 use super::world::{Shared, World};
 
@@ -95,13 +95,13 @@ impl World {
             Action::Edit(node) => self.edit(node),
             Action::DeleteNode(node) => {
                 let name = self.kubelets[node].name.clone();
-                self.objects.delete_node(&name, &serde_json::Value::Null);
+                self.objects.delete_node(&name, &Value::Null);
             }
             Action::Start(_) | Action::Stop(_) | Action::Kill(_) | Action::Freeze(..) | Action::Thaw(_) => {}
         }
     }
 
-    fn with(&mut self, node: usize, change: impl FnOnce(&mut super::machines::Machine)) {
+    fn with(&mut self, node: usize, change: impl FnOnce(&mut Machine)) {
         let machine = self.kubelets[node].machine;
         change(&mut self.machines[machine]);
     }
@@ -116,7 +116,7 @@ impl World {
         self.machines[machine].place_at(Some(place));
         self.machines[machine].run = Run::On;
         // One that was taken out of the inventory together with its host has been running all the time.
-        if self.number() % 3 > 0 {
+        if !self.number().is_multiple_of(3) {
             self.kubelets[node].settled();
         }
     }
@@ -168,7 +168,7 @@ impl World {
     fn edit(&mut self, node: usize) {
         let Some(mut node) = self.objects.nodes.get(&self.kubelets[node].name).cloned() else { return };
         let mut all = taints(&node).to_vec();
-        let ours = |taint: &serde_json::Value| taint["key"] == "example.org/ours";
+        let ours = |taint: &Value| taint["key"] == "example.org/ours";
         if all.iter().any(ours) {
             all.retain(|taint| !ours(taint));
         } else {
@@ -199,7 +199,7 @@ impl World {
             // It has another machine now: somebody says that it is the new one.
             if machine.place.is_some() && id.is_some_and(|id| id != machine.provider_id().to_string()) {
                 self.log(now, &format!("{name} is deleted by hand"));
-                self.objects.delete_node(&name, &serde_json::Value::Null);
+                self.objects.delete_node(&name, &Value::Null);
             }
         }
         self.changed();

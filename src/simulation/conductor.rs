@@ -54,7 +54,11 @@ impl History {
     /// By so much the clocks of processes may differ, and therefore less than what is between a leader's
     /// deadline and the end of its lease.
     fn step(&self) -> Time {
-        let slack = self.mode.election.as_ref().map(|times| times.lease_duration - times.renew_deadline);
+        let slack = self
+            .mode
+            .election
+            .as_ref()
+            .map(|times| times.lease_duration.saturating_sub(times.renew_deadline));
         slack.map_or(STEP, |slack| STEP.min(slack / 2))
     }
 }

@@ -112,7 +112,7 @@ impl History {
         let calm_from = Duration::from_secs(rng.u64(8 * 60..22 * 60));
         let mut plan = Plan { rng, machines, managers, calm_from, entries: Vec::new() };
         plan.draw();
-        let Plan { mut rng, mut entries, .. } = plan;
+        let Plan { mut rng, mut entries, calm_from, .. } = plan;
         entries.sort_by_key(|(time, _)| *time);
         Self { machines, managers, mode: mode(elects, &mut rng), plan: entries, calm_from }
     }
@@ -292,15 +292,23 @@ impl Plan {
 
     /// A vCenter that swears that it has no machine. Of a single silent kubelet's machine nobody could
     /// know that this is perjury, so several are silent before it begins, until it has ended, and
-    /// it ends before the breaker believes it. Meanwhile nothing else happens.
+    /// it ends before the breaker believes it. Meanwhile nothing else happens, and for long before the way to
+    /// the API server is a good one: whoever does not hear that others are silent too cannot count them.
     fn lie(&mut self) {
         let vcenter = self.rng.usize(0..2);
-        let begins = self.seconds(200, 600);
-        let lasts = self.seconds(30, 20 * 60);
-        let (from, to) =
-            (begins.saturating_sub(Duration::from_mins(2)), begins + lasts + Duration::from_mins(1));
-        self.entries.retain(|(time, _)| *time < Duration::from_secs(6) || *time < from || *time > to);
+        let begins = self.seconds(500, 700);
+        let ends = begins + self.seconds(30, 20 * 60);
+        let good = begins.saturating_sub(Duration::from_secs(330));
+        let (from, to) = (begins.saturating_sub(Duration::from_mins(2)), ends + Duration::from_mins(1));
+        self.calm_from = self.calm_from.max(to);
+        self.entries.retain(|(time, action)| {
+            let bad = matches!(action, Action::Rough(_) | Action::Sluggish(_) | Action::ApiAway(_));
+            let since = if bad { good.saturating_sub(Duration::from_secs(90)) } else { from };
+            *time < since || *time > to
+        });
+        self.at(good, Action::Rough(0.0));
+        self.at(good, Action::Sluggish(0.0));
         self.at(begins.saturating_sub(Duration::from_secs(90)), Action::Lie(vcenter));
-        self.at(begins + lasts, Action::Truth(vcenter));
+        self.at(ends, Action::Truth(vcenter));
     }
 }

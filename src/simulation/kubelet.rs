@@ -153,7 +153,11 @@ impl World {
     fn system_uuid(&self, kubelet: usize) -> String {
         let machine = self.kubelets[kubelet].machine;
         let bios = self.machines[machine].bios_uuid();
-        if machine % 2 == 0 { bios.to_string() } else { swap_byte_order(bios).to_string().to_uppercase() }
+        if machine.is_multiple_of(2) {
+            bios.to_string()
+        } else {
+            swap_byte_order(bios).to_string().to_uppercase()
+        }
     }
 
     /// Writes a Node as somebody else than a manager.
@@ -180,7 +184,7 @@ impl World {
             }
             let since = *kubelet.out_of_service_since.get_or_insert(now);
             // One after the other; sometimes it takes longer than anybody waits for it.
-            let slow = if self.machines[kubelet.machine].bios_uuid().as_u128() % 5 == 0 { 20 } else { 1 };
+            let slow = if kubelet.machine.is_multiple_of(5) { 20 } else { 1 };
             if now >= since + DETACH * slow {
                 let held = self.objects.attachments.iter().find(|(_, node)| **node == kubelet.name);
                 if let Some(volume) = held.map(|(volume, _)| volume.clone()) {

@@ -4,8 +4,8 @@
 //! * [`history`]: what happens, drawn from a seed; [`actions`]: what that does to the world.
 //! * [`world`]: the truth. [`machines`] and their vCenters, [`kubelet`]s, the API server's objects.
 //! * [`wire`]: the way to the API server, on which requests are refused, lost, late, or done without an answer.
-//! * [`instances`]: the infrastructure as the controllers know it, by its contract: [`judgement`] is what can be seen,
-//!   [`sight`] what a leader remembers of it.
+//! * [`instances`]: the infrastructure as the controllers know it, by its contract: [`judgement`] is
+//!   what can be seen, [`sight`] what a leader remembers of it.
 //! * [`manager`]: the product in a process that is frozen, killed, and started again.
 //! * [`promises`]: what must never happen; [`ending`]: what must be true in the end.
 //! * [`conductor`]: plays a history.

@@ -1,22 +1,22 @@
 //! What must never happen, checked with every request that leaves a manager and every write that the
 //! API server accepts.
 //!
-//! * **No Node of an existing machine is deleted.** To be exact: when a deletion is accepted, the
-//!   machine has been in no vCenter for at least the time of the confirmation, and still was in none when
-//!   it was last possible to see it. Nobody can know of a machine that came back while the request
-//!   was on its way; then it is the Node's version that protects it, which is why a Node whose
-//!   kubelet has spoken is never deleted, however late the request. For a Node whose record does not name
-//!   the object that its machine is now, "was not to be seen" takes the place of "was in no vCenter": where there is
-//!   no record, lost rights look the same, as [`Proof::Absence`](crate::cloud::Proof::Absence) says; and
+//! * **No Node of an existing machine is deleted.** To be exact: when a deletion is accepted, the machine
+//!   has been in no vCenter for at least the time of the confirmation, and still was in none when it was
+//!   last possible to see it. Nobody can know of a machine that came back while the request was on its
+//!   way; then it is the Node's version that protects it, which is why a Node whose kubelet has spoken
+//!   is never deleted, however late the request. For a Node whose record does not name the object that
+//!   its machine is now, "was not to be seen" takes the place of "was in no vCenter": where there is no
+//!   record, lost rights look the same, as [`Proof::Absence`](crate::cloud::Proof::Absence) says; and
 //!   where a machine was registered anew, its former object is truly gone.
 //! * **No Node of a running machine gets the shutdown taint**, or the one that takes its volumes away:
-//!   the machine was off (or gone) when it was last possible to see it. That it is
-//!   started again while its Node has the taint cannot be helped; that the taint goes then is among what holds
-//!   [in the end](super::ending).
+//!   its kubelet is silent, and the machine was off (for the latter: for the time of the grace; or gone
+//!   as above) when it was last possible to see it. That it is started again while its Node has the
+//!   taint cannot be helped; that the taint goes then is among what holds [in the end](super::ending).
 //! * **No write leaves a manager after its lease's deadline**, and no two managers may write at the same
 //!   time. A write that left in time may arrive late: all of the above holds for it too.
-//! * **A Node only ever gets the providerID and the record of its own machine**, nobody's taints or labels are lost,
-//!   and no taint is there twice.
+//! * **A Node only ever gets the providerID and the record of its own machine**, nobody's taints or
+//!   labels are lost, and no taint is there twice.
 
 use std::collections::BTreeMap;
 

@@ -22,8 +22,11 @@ fn report(seed: u64, outcome: &Outcome) -> Option<String> {
     let broken = outcome.broken.as_ref()?;
     let log = &outcome.log;
     let last = log[log.len().saturating_sub(LAST_LINES)..].join("\n");
+    let again = format!("SIMULATION_SEED={seed} cargo test --lib simulation -- --nocapture");
     Some(format!(
-        "seed {seed}: {broken}\n{last}\nreplay with SIMULATION_SEED={seed} cargo test --lib simulation -- --nocapture"
+        "seed {seed}: {broken}
+{last}
+to replay it: {again}"
     ))
 }
 
