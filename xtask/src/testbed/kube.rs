@@ -48,6 +48,8 @@ pub struct Kube {
     scheduler: OnceLock<Process>,
     controller_manager: OnceLock<Process>,
     apiserver: Process,
+    /// For the next start.
+    apiserver_args: Vec<String>,
     etcd: Process,
     url: String,
     kubeconfig: PathBuf,
@@ -72,11 +74,12 @@ impl Kube {
         let line = etcd.wait_for_line("etcd serves", START, |line| etcd_address(line).is_some()).await?;
         let etcd_url = etcd_address(&line).map(|address| format!("http://{address}")).unwrap_or_default();
 
-        let (apiserver, port) = start_apiserver(binaries, &etcd_url, &options, dir).await?;
+        let (apiserver, apiserver_args, port) = start_apiserver(binaries, &etcd_url, &options, dir).await?;
         let url = format!("https://127.0.0.1:{port}");
         let kubeconfig = run.write("kubeconfig", kubeconfig(&url, &dir.join("ca.pem"), ADMIN)?)?;
         let (scheduler, controller_manager) = (OnceLock::new(), OnceLock::new());
-        let kube = Self { scheduler, controller_manager, apiserver, etcd, url, kubeconfig, run };
+        let kube =
+            Self { scheduler, controller_manager, apiserver, apiserver_args, etcd, url, kubeconfig, run };
         if options.controller_manager {
             kube.start_controller_manager(&[]).await?;
         }
@@ -118,6 +121,14 @@ impl Kube {
     /// The kube-apiserver's process.
     pub fn apiserver(&self) -> &Process {
         &self.apiserver
+    }
+
+    /// Kills the kube-apiserver, and starts it again on its port after this time; returns when it is ready.
+    pub async fn restart_apiserver(&mut self, down: Duration) -> Result<()> {
+        self.apiserver.kill()?;
+        tokio::time::sleep(down).await;
+        self.apiserver = part(binaries().await?, "kube-apiserver", &self.apiserver_args, self.run.path())?;
+        ready(&self.apiserver, &self.kubeconfig).await
     }
 
     /// An error if a part ended by itself.
@@ -260,7 +271,7 @@ async fn start_apiserver(
     etcd: &str,
     options: &KubeOptions,
     dir: &Path,
-) -> Result<(Process, u16)> {
+) -> Result<(Process, Vec<String>, u16)> {
     let mut attempt = 1;
     loop {
         let port = free_port()?;
@@ -273,7 +284,7 @@ async fn start_apiserver(
         )
         .with_context(|| format!("cannot write {}", config.display()))?;
         match ready(&process, &config).await {
-            Ok(()) => return Ok((process, port)),
+            Ok(()) => return Ok((process, args, port)),
             Err(_) if attempt < ATTEMPTS && process.logs().contains("address already in use") => attempt += 1,
             Err(error) => return Err(error),
         }
