@@ -14,6 +14,7 @@ mod evidence;
 mod explain;
 #[cfg(test)]
 mod fixtures;
+mod missing;
 mod options;
 mod out_of_service;
 mod question;
@@ -38,6 +39,7 @@ use super::stopping::until_at_rest;
 use crate::cloud::Instances;
 use crate::k8s::{EventRecorder, Node};
 use crate::metrics::Metrics;
+use missing::Census;
 use rim::{Context, WRITERS};
 use verdicts::Verdicts;
 use volumes::Attachments;
@@ -90,6 +92,7 @@ pub(super) fn attach<I: Instances>(
         queue,
         ledger: Ledger::default(),
         verdicts: Verdicts::new(options.clone()),
+        census: Census::default(),
         questions: Semaphore::new(options.concurrency.get()),
         writers: Semaphore::new(WRITERS),
         stop: stop.clone(),

@@ -269,6 +269,29 @@ async fn an_account_that_has_lost_its_rights_on_a_folder_sees_no_machine_and_pro
 }
 
 #[tokio::test]
+async fn one_silent_node_is_not_deleted_while_the_machines_of_all_others_have_vanished_too() {
+    let cluster = Cluster::get().await;
+    let vcsim = vcenter("vc0").await;
+    let vms = vcsim.create_vms("blink-", 4).await.unwrap();
+    let _manager = hasty_with(&cluster, &Config::of(&[&vcsim]), &["--deletion-breaker-fraction=0.1"]);
+    initialise(&cluster, &vms).await;
+    for name in names(&vms) {
+        vcsim.unregister(name).await.unwrap();
+    }
+    cluster.set_ready("blink-0", false).await;
+    cluster.event("blink-0", "NodeDeletionHeld").await;
+    tokio::time::sleep(LONG).await;
+    for name in names(&vms) {
+        assert!(cluster.has(name).await, "{name}");
+        vcsim.register(name).await.unwrap();
+    }
+    tokio::time::sleep(LONG).await;
+    for name in names(&vms) {
+        assert!(cluster.has(name).await, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_vcenter_whose_inventory_is_empty_for_a_while_costs_no_node() {
     let cluster = Cluster::get().await;
     let vcsim = vcenter("vc0").await;
