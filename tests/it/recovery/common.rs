@@ -37,9 +37,18 @@ impl World {
         let manager = cluster.manager_with(&Config::of(&[&vcsim]).labels(REGION, ZONE), |options| {
             options.kubeconfig = cluster.kubeconfig_via(proxy.port());
             options.alone = false;
+            options.args = [
+                // REST is asked all the time, too.
+                "--tag-refresh-period=1s",
+                // Longer than the API server is away, so that a leader waits for it as well as a standby.
+                "--leader-elect-lease-duration=20s",
+                "--leader-elect-renew-deadline=16s",
+            ]
+            .map(str::to_owned)
+            .into();
             serve(options, port);
         });
-        let load = Load::register(&cluster, &vcsim, vms).await;
+        let load = Load::register(&cluster, vms).await;
         Self { cluster, vcsim, proxy, manager, load, pulse: Pulse::of(port) }
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
@@ -13,12 +14,12 @@ use xtask::testbed::{Nic, NodeSpec, Vcsim, Vm, VmSpec, eventually};
 
 use crate::support::{Cluster, LATER, addresses, is_tainted, label, provider_id, specs};
 
-/// Between two strokes.
+/// Between two nodes that register.
 const PERIOD: Duration = Duration::from_millis(200);
-/// With each stroke so many machines get another address …
-const CHANGED: usize = 2;
+/// In the same time so many machines get another address …
+const CHANGED: u32 = 2;
 /// … and so many kubelets tell that they are well.
-const HEARTBEATS: usize = 3;
+const HEARTBEATS: u32 = 3;
 /// No kubelet waits longer for the API server.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Far from each other, so that a machine is not changed while its Node registers anew.
@@ -34,8 +35,10 @@ pub(super) struct Load {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Counts strokes.
-    stroke: usize,
+    /// Where the next load begins.
+    strokes: usize,
+    /// Addresses given so far; each is another one.
+    addressed: usize,
     /// The address of each machine that was changed.
     addresses: BTreeMap<usize, String>,
     /// Nodes that were taken away and could not be registered anew.
@@ -52,37 +55,27 @@ pub(super) struct Done {
 
 impl Load {
     /// Registers all nodes.
-    pub(super) async fn register(cluster: &Cluster, vcsim: &Vcsim, vms: Vec<Vm>) -> Self {
+    pub(super) async fn register(cluster: &Cluster, vms: Vec<Vm>) -> Self {
         let specs = specs(&vms);
         cluster.register(&specs).await;
-        let load = Self { vms, specs, nodes: cluster.nodes(), state: Mutex::default() };
-        // Every machine has an address that this knows.
-        for vm in 0..HEARTBEATS {
-            load.change(vcsim, vm).await;
-        }
-        load
+        Self { vms, specs, nodes: cluster.nodes(), state: Mutex::default() }
     }
 
     /// Goes on until it is told to stop.
     pub(super) async fn press(&self, cluster: &Cluster, vcsim: &Vcsim, stop: &AtomicBool) -> Done {
-        self.state.lock().unwrap().done = Done::default();
-        while !stop.load(Ordering::Relaxed) {
-            let begun = Instant::now();
-            let stroke = {
-                let mut state = self.state.lock().unwrap();
-                state.stroke += 1;
-                state.stroke
-            };
-            let count = self.vms.len();
-            for change in 0..CHANGED {
-                self.change(vcsim, (stroke * CHANGED + change) % count).await;
-            }
-            for beat in 0..HEARTBEATS {
-                self.heartbeat((stroke * HEARTBEATS + beat + STRIDE) % count).await;
-            }
-            self.register_anew(cluster, (stroke + 2 * STRIDE) % count).await;
-            tokio::time::sleep(PERIOD.saturating_sub(begun.elapsed())).await;
-        }
+        let count = self.vms.len();
+        let first = {
+            let mut state = self.state.lock().unwrap();
+            state.done = Done::default();
+            state.strokes += STRIDE;
+            state.strokes
+        };
+        // Side by side: while vCenter restarts nothing can be changed there, but nodes register.
+        tokio::join!(
+            every(PERIOD / CHANGED, stop, async |n| self.change(vcsim, (first + n) % count).await),
+            every(PERIOD / HEARTBEATS, stop, async |n| self.heartbeat((first + STRIDE + n) % count).await),
+            every(PERIOD, stop, async |n| self.register_anew(cluster, (first + 2 * STRIDE + n) % count).await),
+        );
         self.state.lock().unwrap().done
     }
 
@@ -135,8 +128,9 @@ impl Load {
         let address = {
             let mut state = self.state.lock().unwrap();
             state.done.changed += 1;
-            let (stroke, change) = (state.stroke, state.done.changed);
-            let address = format!("10.{}.{}.{}", 100 + stroke / 250, stroke % 250, change % 250);
+            state.addressed += 1;
+            let number = state.addressed;
+            let address = format!("10.{}.{}.{}", 100 + number / 62_500, number / 250 % 250, 1 + number % 250);
             state.addresses.insert(vm, address.clone());
             address
         };
@@ -147,7 +141,7 @@ impl Load {
 
     /// The kubelet says that the node is ready; whether it is heard does not matter here.
     async fn heartbeat(&self, vm: usize) {
-        let now = jiff_now();
+        let now = now();
         let condition = json!({"type": "Ready", "status": "True", "reason": "KubeletReady", "lastHeartbeatTime": now});
         let patch = Patch::Strategic(json!({"status": {"conditions": [condition]}}));
         let parameters = PatchParams::default();
@@ -176,7 +170,19 @@ impl Load {
     }
 }
 
-fn jiff_now() -> String {
-    let now = k8s_openapi::jiff::Timestamp::now().as_second();
-    k8s_openapi::jiff::Timestamp::from_second(now).unwrap().to_string()
+/// Does something again and again until it is told to stop.
+async fn every(period: Duration, stop: &AtomicBool, mut work: impl AsyncFnMut(usize)) {
+    let mut number = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let begun = Instant::now();
+        work(number).await;
+        number += 1;
+        tokio::time::sleep(period.saturating_sub(begun.elapsed())).await;
+    }
+}
+
+/// As Kubernetes writes it.
+fn now() -> String {
+    let seconds = Timestamp::now().as_second();
+    Timestamp::from_second(seconds).unwrap().to_string()
 }
