@@ -134,13 +134,13 @@ fn join(candidates: &[Candidate]) -> String {
 /// An implementation batches: a thousand callers that ask at once cost a few requests, and a
 /// second question about a known Node costs none.
 pub trait Instances: Send + Sync + 'static {
-    /// The machine of this Node.
+    /// The machine of this Node, as far as it is known; `None` while it is being looked for.
     ///
-    /// The first call for an identity waits for the next batch of look-ups; afterwards the answer
-    /// is in memory, an error as well, until [`changes`](Self::changes) names the Node. Callers
-    /// do not poll: the implementation looks again by itself for as long as the Node is not
-    /// [forgotten](Self::forget).
-    fn instance(&self, node: &NodeIdentity) -> impl Future<Output = Result<Instance, InstanceError>> + Send;
+    /// It never waits. The first call for an identity begins the search, in the next batch; when there
+    /// is an answer, and whenever it may be another one, [`changes`](Self::changes) names the Node.
+    /// An error is an answer too. Callers do not poll: the implementation looks again by itself for as
+    /// long as the Node is not [forgotten](Self::forget).
+    fn instance(&self, node: &NodeIdentity) -> Option<Result<Instance, InstanceError>>;
 
     /// Whether the machine of this Node still exists, in any of the vCenters, configured datacenter
     /// or not.
@@ -153,7 +153,7 @@ pub trait Instances: Send + Sync + 'static {
         record: Option<&MachineRecord>,
     ) -> impl Future<Output = Existence> + Send;
 
-    /// Names of Nodes whose answer may have changed since it was last given.
+    /// Names of Nodes for which there is an answer, or another one than before.
     ///
     /// Each subscriber gets every name; a slow one may get a name once for several changes.
     fn changes(&self) -> BoxStream<'static, String>;

@@ -7,6 +7,7 @@ mod ledger;
 pub mod lifecycle;
 pub mod node;
 mod stopping;
+mod teller;
 
 use std::sync::Arc;
 

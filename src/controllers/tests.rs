@@ -13,8 +13,8 @@ use crate::k8s::testing::FakeApi;
 struct LightsOut;
 
 impl Instances for LightsOut {
-    async fn instance(&self, _: &NodeIdentity) -> Result<Instance, InstanceError> {
-        Err(InstanceError::NotFound("1 vCenter answered".to_owned()))
+    fn instance(&self, _: &NodeIdentity) -> Option<Result<Instance, InstanceError>> {
+        Some(Err(InstanceError::NotFound("1 vCenter answered".to_owned())))
     }
 
     async fn existence(&self, _: &NodeIdentity, _: Option<&MachineRecord>) -> Existence {

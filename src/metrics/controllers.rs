@@ -56,8 +56,7 @@ impl Controllers {
             depth: registry.gauges(
                 "workqueue_depth",
                 &["name"],
-                "Nodes that a controller has not finished with: waiting for an answer about their machine, or \
-                 to be written.",
+                "Nodes that a controller is looking at or writing to.",
             ),
             adds: registry.counters(
                 "workqueue_adds_total",

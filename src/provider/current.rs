@@ -36,17 +36,8 @@ impl CurrentInstances {
 }
 
 impl Instances for CurrentInstances {
-    async fn instance(&self, node: &NodeIdentity) -> Result<Instance, InstanceError> {
-        let mut generation = self.generation.subscribe();
-        loop {
-            let current = generation.borrow_and_update().clone();
-            tokio::select! {
-                biased;
-                // The sender lives as long as this.
-                Ok(()) = generation.changed() => {}
-                answer = current.instance(node) => return answer,
-            }
-        }
+    fn instance(&self, node: &NodeIdentity) -> Option<Result<Instance, InstanceError>> {
+        self.generation.borrow().instance(node)
     }
 
     async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {

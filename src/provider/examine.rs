@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::instances::VsphereInstances;
 use super::{addresses, search};
-use crate::cloud::{Instance, InstanceError, Instances, NodeIdentity, swap_byte_order};
+use crate::cloud::{Instance, InstanceError, NodeIdentity, swap_byte_order};
 use crate::vsphere::inventory::{FoundBy, Query, Vm, ZoneFacts};
 
 /// A Node's machine, with the evidence.
@@ -25,9 +25,9 @@ pub struct Examined {
 }
 
 impl VsphereInstances {
-    /// As [`instance`](Instances::instance), with the evidence.
+    /// As [`instance`](crate::cloud::Instances::instance) when the first search is over, with the evidence.
     pub async fn examine(&self, node: &NodeIdentity) -> Result<Examined, InstanceError> {
-        let instance = self.instance(node).await?;
+        let instance = self.searched_instance(node).await?;
         let lost = || InstanceError::Unknown(format!("{} is being looked for again", instance.location));
         let machine = self.shared.roster.machine(&node.name).ok_or_else(lost)?;
         let handle = &self.shared.vcenters[machine.vcenter];

@@ -19,7 +19,7 @@ use crate::vsphere::inventory::Vm;
 use uuid::Uuid;
 
 /// Changes that a slow reader may lag behind before it gets every Node's name instead.
-const CHANGES_KEPT: usize = 16_384;
+const CHANGES_KEPT: usize = 4096;
 
 /// The machines of all configured vCenters.
 #[derive(Clone, Debug)]
@@ -59,6 +59,16 @@ impl VsphereInstances {
             }
         }
         next
+    }
+
+    /// As [`instance`](Instances::instance), when the first search is over.
+    pub(super) async fn searched_instance(&self, node: &NodeIdentity) -> Result<Instance, InstanceError> {
+        loop {
+            if let Some(answer) = self.instance(node) {
+                return answer;
+            }
+            self.shared.roster.searched(&node.name).await;
+        }
     }
 
     /// The Nodes that were asked for.
@@ -105,21 +115,17 @@ impl VsphereInstances {
 }
 
 impl Instances for VsphereInstances {
-    async fn instance(&self, node: &NodeIdentity) -> Result<Instance, InstanceError> {
-        loop {
-            let fits = |machine: &Machine, node: &NodeIdentity| self.fits(machine, node);
-            let (mut state, search) = self.shared.roster.follow(node, fits);
-            if search {
-                // The resolver ends with the process only.
-                let _ = self.shared.inbox.send(Message::Look(node.name.clone()));
-            }
-            let known = state.wait_for(|state| *state != State::Looking).await.map(|state| state.clone());
-            return match known {
-                Ok(State::Bound(machine)) => self.instance_of(&machine),
-                Ok(State::Failed(error)) => Err(error),
-                // Forgotten or replaced meanwhile: ask again.
-                Ok(State::Looking) | Err(_) => continue,
-            };
+    fn instance(&self, node: &NodeIdentity) -> Option<Result<Instance, InstanceError>> {
+        let fits = |machine: &Machine, node: &NodeIdentity| self.fits(machine, node);
+        let (state, search) = self.shared.roster.look(node, fits);
+        if search {
+            // The resolver ends with the process only.
+            let _ = self.shared.inbox.send(Message::Look(node.name.clone()));
+        }
+        match state {
+            State::Bound(machine) => Some(self.instance_of(&machine)),
+            State::Failed(error) => Some(Err(error)),
+            State::Looking => None,
         }
     }
 

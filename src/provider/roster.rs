@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
 use super::identify::Machine;
 use crate::cloud::{InstanceError, NodeIdentity};
@@ -34,7 +34,15 @@ struct Inner {
 #[derive(Debug)]
 struct Entry {
     identity: NodeIdentity,
-    state: watch::Sender<State>,
+    state: State,
+    /// Those who wait for the end of the first search.
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl Entry {
+    fn new(identity: NodeIdentity, state: State) -> Self {
+        Self { identity, state, waiting: Vec::new() }
+    }
 }
 
 impl Roster {
@@ -42,34 +50,49 @@ impl Roster {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Follows a Node's state; `true` if the search must begin (anew), because the Node is new or
-    /// says something of itself that is not true of its machine.
+    /// A Node's state; `true` if the search must begin (anew), because the Node is new or says
+    /// something of itself that is not true of its machine.
     ///
     /// `fits` tells whether an identity is that of a machine: a Node that was found by its systemUUID
     /// gets a providerID from us, which is no reason to look for it again.
-    pub(super) fn follow(
+    pub(super) fn look(
         &self,
         node: &NodeIdentity,
         fits: impl FnOnce(&Machine, &NodeIdentity) -> bool,
-    ) -> (watch::Receiver<State>, bool) {
+    ) -> (State, bool) {
         let mut inner = self.lock();
         if let Some(entry) = inner.nodes.get_mut(&node.name) {
             if entry.identity == *node {
-                return (entry.state.subscribe(), false);
+                return (entry.state.clone(), false);
             }
-            let still = matches!(&*entry.state.borrow(), State::Bound(machine) if fits(machine, node));
-            if still {
+            if matches!(&entry.state, State::Bound(machine) if fits(machine, node)) {
                 entry.identity = node.clone();
-                return (entry.state.subscribe(), false);
+                return (entry.state.clone(), false);
             }
         }
-        let (state, followed) = watch::channel(State::Looking);
-        if let Some(old) = inner.nodes.insert(node.name.clone(), Entry { identity: node.clone(), state })
-            && let State::Bound(machine) = &*old.state.borrow()
+        // Who waits for an answer about the old identity asks again.
+        if let Some(old) = inner.nodes.insert(node.name.clone(), Entry::new(node.clone(), State::Looking))
+            && let State::Bound(machine) = &old.state
         {
             inner.unbind(&node.name, machine);
         }
-        (followed, true)
+        (State::Looking, true)
+    }
+
+    /// Waits as long as the first search for a Node's machine is under way.
+    pub(super) async fn searched(&self, name: &str) {
+        let end = {
+            let mut inner = self.lock();
+            let Some(entry) = inner.nodes.get_mut(name) else { return };
+            if entry.state != State::Looking {
+                return;
+            }
+            let (sender, end) = oneshot::channel();
+            entry.waiting.push(sender);
+            end
+        };
+        // An error is an end as well: the Node was forgotten, or asked about anew.
+        let _ = end.await;
     }
 
     /// Takes over a Node with what is known of it.
@@ -78,14 +101,14 @@ impl Roster {
         if let Some(machine) = &machine {
             inner.bound.entry(machine.clone()).or_default().insert(identity.name.clone());
         }
-        let state = watch::Sender::new(machine.map_or(State::Looking, State::Bound));
-        inner.nodes.insert(identity.name.clone(), Entry { identity, state });
+        let state = machine.map_or(State::Looking, State::Bound);
+        inner.nodes.insert(identity.name.clone(), Entry::new(identity, state));
     }
 
     /// All Nodes, each with the machine that it is known to have.
     pub(super) fn entries(&self) -> Vec<(NodeIdentity, Option<Machine>)> {
         let inner = self.lock();
-        let machine = |entry: &Entry| match &*entry.state.borrow() {
+        let machine = |entry: &Entry| match &entry.state {
             State::Bound(machine) => Some(machine.clone()),
             State::Looking | State::Failed(_) => None,
         };
@@ -100,7 +123,7 @@ impl Roster {
     /// The machine that a Node is known to have.
     pub(super) fn machine(&self, name: &str) -> Option<Machine> {
         let inner = self.lock();
-        match &*inner.nodes.get(name)?.state.borrow() {
+        match &inner.nodes.get(name)?.state {
             State::Bound(machine) => Some(machine.clone()),
             State::Looking | State::Failed(_) => None,
         }
@@ -109,11 +132,13 @@ impl Roster {
     /// Sets a Node's state; `true` if it is another than before.
     pub(super) fn set(&self, name: &str, state: State) -> bool {
         let mut inner = self.lock();
-        let Some(entry) = inner.nodes.get(name) else { return false };
-        let before = entry.state.send_replace(state.clone());
-        if before == state {
+        let Some(entry) = inner.nodes.get_mut(name) else { return false };
+        if entry.state == state {
             return false;
         }
+        let before = std::mem::replace(&mut entry.state, state.clone());
+        // Whoever waits looks for itself.
+        entry.waiting.clear();
         if let State::Bound(machine) = &before {
             inner.unbind(name, machine);
         }
@@ -127,7 +152,7 @@ impl Roster {
     pub(super) fn remove(&self, name: &str) -> Option<Machine> {
         let mut inner = self.lock();
         let entry = inner.nodes.remove(name)?;
-        let State::Bound(machine) = &*entry.state.borrow() else { return None };
+        let State::Bound(machine) = &entry.state else { return None };
         inner.unbind(name, machine);
         (!inner.bound.contains_key(machine)).then(|| machine.clone())
     }
@@ -181,12 +206,12 @@ mod tests {
     #[test]
     fn a_search_begins_once_per_identity() {
         let roster = Roster::default();
-        assert!(roster.follow(&node("n", "a"), |_, _| false).1);
-        assert!(!roster.follow(&node("n", "a"), |_, _| false).1);
+        assert!(roster.look(&node("n", "a"), |_, _| false).1);
+        assert!(!roster.look(&node("n", "a"), |_, _| false).1);
         assert!(roster.set("n", State::Bound(machine("vm-1"))));
         assert!(!roster.set("n", State::Bound(machine("vm-1"))), "no news");
-        assert!(!roster.follow(&node("n", "A"), |_, _| true).1, "the same machine by another word");
-        assert!(roster.follow(&node("n", "b"), |_, _| false).1, "another machine under the same name");
+        assert!(!roster.look(&node("n", "A"), |_, _| true).1, "the same machine by another word");
+        assert!(roster.look(&node("n", "b"), |_, _| false).1, "another machine under the same name");
         assert!(roster.on(&machine("vm-1")).is_empty(), "the old machine is not this Node's any longer");
     }
 
@@ -194,7 +219,7 @@ mod tests {
     fn a_node_is_taken_over_with_its_machine_or_without() {
         let (old, new) = (Roster::default(), Roster::default());
         for name in ["known", "lost"] {
-            let _ = old.follow(&node(name, name), |_, _| false);
+            let _ = old.look(&node(name, name), |_, _| false);
         }
         old.set("known", State::Bound(machine("vm-1")));
         old.set("lost", State::Failed(InstanceError::Unknown("away".into())));
@@ -204,14 +229,14 @@ mod tests {
         assert_eq!(new.machine("known"), Some(machine("vm-1")));
         assert_eq!(new.on(&machine("vm-1")), ["known"]);
         assert_eq!(new.machine("lost"), None);
-        assert!(!new.follow(&node("lost", "lost"), |_, _| false).1, "it is being looked for already");
+        assert!(!new.look(&node("lost", "lost"), |_, _| false).1, "it is being looked for already");
     }
 
     #[test]
     fn a_machine_is_given_up_with_its_last_node() {
         let roster = Roster::default();
         for name in ["a", "b"] {
-            let _ = roster.follow(&node(name, name), |_, _| false);
+            let _ = roster.look(&node(name, name), |_, _| false);
             roster.set(name, State::Bound(machine("vm-1")));
         }
         assert_eq!(roster.remove("a"), None);

@@ -20,9 +20,9 @@ pub(crate) struct Flags {
     #[arg(long, default_value = "false")]
     strict_zones: Switch,
 
-    /// The most nodes that are worked on at the same time; no limit unless given (upstream's default: 1).
-    #[arg(long, value_name = "N")]
-    concurrent_node_syncs: Option<NonZeroUsize>,
+    /// The most nodes that are written to at the same time (upstream's default: 1).
+    #[arg(long, value_name = "N", default_value = "32")]
+    concurrent_node_syncs: NonZeroUsize,
 
     /// How often a node is compared with its VM although nothing tells of a change; 0 is never. It is
     /// only a safety net, and asks nobody.

@@ -89,6 +89,11 @@ impl Breaker {
         (held || tally.is_tripped()).then_some(tally)
     }
 
+    /// Whether it counts nobody.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// How many are held.
     pub(super) fn held(&self) -> usize {
         self.0.values().filter(|entry| entry.held).count()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::breaker::Tally;
 use super::evidence::Evidence;
-use super::out_of_service::{Cause, Machine};
+use super::out_of_service::{self, Cause, Machine};
 use super::{Options, explain};
 use crate::cloud::{Existence, MACHINE_ANNOTATION, Power, Proof};
 use crate::controllers::identity;
@@ -95,6 +95,15 @@ pub(super) fn stance(node: &Node) -> Stance {
         Stance::Works
     } else {
         Stance::Ask
+    }
+}
+
+/// Whether there can be anything to do for this Node, of which nothing is remembered.
+pub(super) fn concerns(node: &Node) -> bool {
+    match stance(node) {
+        Stance::Ask => true,
+        Stance::Works => has_shutdown_taint(node) || node.annotation(out_of_service::ANNOTATION).is_some(),
+        Stance::Leave => false,
     }
 }
 

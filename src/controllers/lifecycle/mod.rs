@@ -80,8 +80,7 @@ pub(super) fn attach<I: Instances>(
     }
     // Before the first question is asked, so that no change of an answer goes unheard.
     let changes = instances.changes().map(|name| ObjectRef::<Node>::new(&name));
-    let occasions = queue.clone();
-    let triggers = stream::select(feed.subscribe(), changes).inspect(move |_| occasions.added());
+    let (names, occasions) = (feed.subscribe(), queue.clone());
     let context = Arc::new(Context {
         nodes: Api::all(client.clone()),
         store: feed.store(),
@@ -96,7 +95,13 @@ pub(super) fn attach<I: Instances>(
         stop: stop.clone(),
         options,
     });
-    let listed = feed.store();
+    // Thousands of Nodes speak up again and again, and of nearly all there is nothing to be said.
+    let (listed, judge) = (feed.store(), Arc::clone(&context));
+    let triggers = stream::select(names, changes)
+        .filter(move |name| {
+            std::future::ready(judge.store.get(name).is_some_and(|node| judge.verdicts.concern(&node)))
+        })
+        .inspect(move |_| occasions.added());
     let outcomes = Controller::for_stream(stream::pending(), feed.store())
         .with_config(controller::Config::default())
         .reconcile_on(triggers)

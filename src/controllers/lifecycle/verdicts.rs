@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use super::breaker::Breaker;
-use super::decide::{Decision, Memory, decide};
+use super::decide::{Decision, Memory, concerns, decide};
 use super::options::{Count, Options};
 use crate::cloud::Existence;
 use crate::k8s::Node;
@@ -52,6 +52,13 @@ impl Verdicts {
         options.counters.set(Count::Tripped, u64::from(tripped));
         options.counters.set(Count::Held, u64::try_from(state.breaker.held()).unwrap_or(u64::MAX));
         decision
+    }
+
+    /// Whether there can be anything to do for a Node. Most work, and there is not.
+    pub(super) fn concern(&self, node: &Node) -> bool {
+        let state = self.lock();
+        // The breaker ages with each look, whichever Node it is at.
+        concerns(node) || state.memories.contains_key(node.name()) || !state.breaker.is_empty()
     }
 
     /// There is no Node of this name any longer.

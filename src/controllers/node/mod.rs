@@ -18,20 +18,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, stream};
+use futures::{FutureExt, StreamExt, future, stream};
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client};
-use tokio::sync::Semaphore;
 
 use super::calls::Stop;
 use super::feed::NodeFeed;
 use super::ledger::Ledger;
 use super::stopping::until_at_rest;
+use super::teller::Teller;
 use crate::cloud::Instances;
 use crate::k8s::{EventRecorder, Node};
 use crate::metrics::Metrics;
-use reconcile::{Context, WRITERS};
+use reconcile::Context;
 
 pub use decide::{Plan, Rules, decide};
 pub use labels::{NodeLabelsError, parse_node_labels};
@@ -43,14 +43,21 @@ const QUEUE: &str = "Nodes";
 /// This controller in the metrics, as upstream names it.
 const NAME: &str = "cloud-node-controller";
 
+/// Nodes being written to at the same time. Each takes a connection: a thousand nodes that a new
+/// cluster brings at once must not become a thousand TLS sessions.
+const CONCURRENCY: NonZeroUsize = match NonZeroUsize::new(32) {
+    Some(number) => number,
+    None => NonZeroUsize::MIN,
+};
+
 /// How the node controller behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// What the administrator wants of each Node.
     pub rules: Rules,
-    /// The most Nodes that are looked at simultaneously (`--concurrent-node-syncs`); no limit by default,
-    /// so that one batch of questions to the infrastructure serves all that wait.
-    pub concurrency: Option<NonZeroUsize>,
+    /// The most Nodes that are looked at, and written to, simultaneously (`--concurrent-node-syncs`).
+    /// One whose machine is still being looked for does not count.
+    pub concurrency: NonZeroUsize,
     /// How often a Node is compared with its machine although nothing tells of a change
     /// (`--node-status-update-frequency`); zero is never.
     pub compare_period: Duration,
@@ -58,7 +65,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { rules: Rules::default(), concurrency: None, compare_period: Duration::from_mins(5) }
+        Self { rules: Rules::default(), concurrency: CONCURRENCY, compare_period: Duration::from_mins(5) }
     }
 }
 
@@ -103,22 +110,21 @@ pub(super) fn attach<I: Instances>(
     });
     let occasions = queue.clone();
     let triggers = stream::select(feed.subscribe(), changes).inspect(move |_| occasions.added());
+    let recorder = EventRecorder::new(client.clone(), COMPONENT).observed(metrics.events.clone());
+    let (teller, telling) = Teller::new(recorder);
     let context = Context {
-        nodes: Api::all(client.clone()),
-        store: feed.store(),
+        nodes: Api::all(client),
         instances,
-        recorder: EventRecorder::new(client, COMPONENT).observed(metrics.events.clone()),
+        teller,
         queue,
         metrics: metrics.controllers.clone(),
         ledger,
-        writers: Semaphore::new(WRITERS),
-        tellers: Semaphore::new(reconcile::TELLERS),
-        stop: stop.clone(),
         options,
     };
+    let concurrency = u16::try_from(context.options.concurrency.get()).unwrap_or(u16::MAX);
     let listed = feed.store();
     let outcomes = Controller::for_stream(stream::pending(), feed.store())
-        .with_config(controller::Config::default().concurrency(concurrency(&context.options)))
+        .with_config(controller::Config::default().concurrency(concurrency))
         .reconcile_on(triggers)
         .graceful_shutdown_on(stop.clone())
         .run(reconcile::reconcile, |_, never, _| match *never {}, Arc::new(context))
@@ -130,6 +136,8 @@ pub(super) fn attach<I: Instances>(
     let running = metrics.leader.running(NAME);
     async move {
         let _running = running;
+        // The controller goes first, and its teller with it: what is to be told by then is told.
+        let outcomes = future::join(outcomes, telling).map(drop);
         until_at_rest(outcomes, stop, listed, "node controller").await;
     }
     .boxed()
@@ -142,9 +150,4 @@ pub(super) fn read_labels(options: &Options) -> impl Fn(&str) -> bool + Send + u
         labels::SPELLINGS.iter().any(|(old, new)| key == *old || key == *new)
             || additional.iter().any(|other| other == key)
     }
-}
-
-/// As the controller wants it: zero means no limit.
-fn concurrency(options: &Options) -> u16 {
-    options.concurrency.map_or(0, |limit| u16::try_from(limit.get()).unwrap_or(u16::MAX))
 }

@@ -8,40 +8,29 @@ use jiff::Timestamp;
 use kube::Api;
 use kube::api::PatchParams;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::{ObjectRef, Store};
-use tokio::sync::Semaphore;
 
 use super::Options;
 use super::decide::{Plan, decide};
 use crate::cloud::{Instance, InstanceError, Instances};
-use crate::controllers::calls::{Stop, WriteError, in_time};
+use crate::controllers::calls::{WriteError, in_time};
 use crate::controllers::identity::{foreign, identity};
 use crate::controllers::ledger::Ledger;
-use crate::k8s::{EventRecorder, Node, NodeEvent};
+use crate::controllers::teller::Teller;
+use crate::k8s::{Node, NodeEvent};
 use crate::metrics::{self, Queue};
 
-/// Nodes being written to at the same time. Each takes a connection: a thousand nodes that a new
-/// cluster brings at once must not become a thousand TLS sessions.
-pub(super) const WRITERS: usize = 32;
-/// Events being written at the same time. That a Node is ready comes before that it is told of: while
-/// many wait, most of what the API server can do goes into the Nodes.
-pub(super) const TELLERS: usize = 2;
 /// How often a write that came too late is decided anew at once.
 const RACES: usize = 5;
 
 /// All that a reconciliation uses.
 pub(super) struct Context<I> {
     pub(super) nodes: Api<Node>,
-    pub(super) store: Store<Node>,
     pub(super) instances: Arc<I>,
-    pub(super) recorder: EventRecorder,
+    pub(super) teller: Teller,
     pub(super) queue: Queue,
     pub(super) metrics: metrics::Controllers,
     pub(super) options: Options,
     pub(super) ledger: Arc<Ledger>,
-    pub(super) writers: Semaphore,
-    pub(super) tellers: Semaphore,
-    pub(super) stop: Stop,
 }
 
 type Answer = Result<Instance, InstanceError>;
@@ -65,46 +54,27 @@ pub(super) async fn reconcile<I: Instances>(
     if let Some(wait) = context.ledger.precedes_own_write(&node) {
         return Ok(Action::requeue(wait));
     }
-    let Some((node, answer)) = ask_unless_stopped(node, &context).await else {
+    let Some(answer) = answer(&node, &context) else {
         return Ok(Action::await_change());
-    };
-    if decide(&node, &answer, &context.options.rules).is_empty() {
-        context.ledger.forget(node.name());
-        return Ok(safety_net(&context.options));
-    }
-    // Thousands wait for their turn at the same time, and few write: who waits keeps neither plan
-    // nor answer, and has both made anew when it is its turn. The answer is in memory by then.
-    drop(answer);
-    Ok(Box::pin(take_turn(node, &context)).await)
-}
-
-/// Writes what is to be written, when it is this Node's turn.
-async fn take_turn<I: Instances>(node: Arc<Node>, context: &Context<I>) -> Action {
-    let Ok(permit) = context.writers.acquire().await else { return Action::await_change() };
-    let Some((node, answer)) = ask_unless_stopped(node, context).await else {
-        return Action::await_change();
     };
     let plan = decide(&node, &answer, &context.options.rules);
     if plan.is_empty() {
-        return safety_net(&context.options);
+        context.ledger.forget(node.name());
+        return Ok(safety_net(&context.options));
     }
-    // A box of its own, which is given back before the wait.
-    let (action, events) = Box::pin(carry_out(&node, answer, plan, context)).await;
-    // The next Node is written before this one is told of.
-    drop(permit);
-    tell(&node, events, context).await;
-    action
+    Ok(carry_out(&node, &answer, plan, &context).await)
 }
 
-/// The answer may be long in coming, while vCenter is down.
-async fn ask_unless_stopped<I: Instances>(
-    node: Arc<Node>,
-    context: &Context<I>,
-) -> Option<(Arc<Node>, Answer)> {
-    tokio::select! {
-        answered = ask(node, context) => answered,
-        () = context.stop.clone() => None,
+/// What is known of the Node's machine; `None` if it is being looked for, and the Node is looked at
+/// again when there is an answer.
+fn answer<I: Instances>(node: &Node, context: &Context<I>) -> Option<Answer> {
+    if node.is_being_deleted() {
+        return None;
     }
+    if let Some(error) = foreign(node) {
+        return Some(Err(InstanceError::NotOurs(error.to_string())));
+    }
+    context.instances.instance(&identity(node))
 }
 
 /// Every change is told of; should one be lost all the same, it is found after this long. It costs
@@ -117,32 +87,13 @@ fn safety_net(options: &Options) -> Action {
     Action::requeue(options.compare_period.mul_f64(0.75 + fastrand::f64() / 2.0))
 }
 
-/// The answer, and the Node as it is when it arrives; `None` if it is gone by then.
-async fn ask<I: Instances>(mut node: Arc<Node>, context: &Context<I>) -> Option<(Arc<Node>, Answer)> {
-    loop {
-        if node.is_being_deleted() {
-            return None;
+/// Writes the plan, and tells of it once that is done.
+async fn carry_out<I: Instances>(node: &Node, answer: &Answer, plan: Plan, context: &Context<I>) -> Action {
+    match write(node, answer, plan, context).await {
+        Ok(Written::Done(events)) => {
+            context.teller.tell(node, events);
+            safety_net(&context.options)
         }
-        if let Some(error) = foreign(&node) {
-            return Some((node, Err(InstanceError::NotOurs(error.to_string()))));
-        }
-        let asked = identity(&node);
-        let answer = context.instances.instance(&asked).await;
-        node = context.store.get(&ObjectRef::new(node.name()))?;
-        if identity(&node) == asked {
-            return Some((node, answer));
-        }
-    }
-}
-
-async fn carry_out<I: Instances>(
-    node: &Node,
-    answer: Answer,
-    plan: Plan,
-    context: &Context<I>,
-) -> (Action, Vec<NodeEvent>) {
-    let action = match write(node, &answer, plan, context).await {
-        Ok(Written::Done(events)) => return (safety_net(&context.options), events),
         Ok(Written::Gone) => {
             context.ledger.forget(node.name());
             Action::await_change()
@@ -154,26 +105,13 @@ async fn carry_out<I: Instances>(
             tracing::warn!(node = node.name(), %error, ?pause, "the Node could not be written; trying again");
             Action::requeue(pause)
         }
-    };
-    (action, Vec::new())
+    }
 }
 
 /// How long until it is tried again.
 fn pause<I>(node: &Node, context: &Context<I>) -> Duration {
     context.queue.retried();
     context.ledger.failed(node.name())
-}
-
-/// Writes the Events, after those of others that came before.
-async fn tell<I>(node: &Node, events: Vec<NodeEvent>, context: &Context<I>) {
-    if events.is_empty() {
-        return;
-    }
-    let Ok(_permit) = context.tellers.acquire().await else { return };
-    for event in &events {
-        // Boxed, because thousands wait here at the same time and few write.
-        Box::pin(context.recorder.record(node, event)).await;
-    }
 }
 
 /// Writes the plan; where somebody else was faster, the plan that follows from what they wrote.

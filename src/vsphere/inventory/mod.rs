@@ -33,7 +33,7 @@ use crate::config::{Tls, Vcenter};
 use crate::metrics;
 
 /// Changes that a slow reader may lag behind before it is told to look at everything again.
-const CHANGES_KEPT: usize = 16_384;
+const CHANGES_KEPT: usize = 4096;
 
 /// The machines of one vCenter.
 #[derive(Clone, Debug)]

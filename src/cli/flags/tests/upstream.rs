@@ -102,7 +102,7 @@ const UPSTREAM: &[(&str, &str)] = &[
 
 /// Where ours differ: what limits does so only when it is given, and 2 is upstream's manifests' `--v`.
 const OTHERWISE: &[(&str, &str)] =
-    &[("concurrent-node-syncs", ""), ("kube-api-burst", ""), ("kube-api-qps", ""), ("v", "2")];
+    &[("concurrent-node-syncs", "32"), ("kube-api-burst", ""), ("kube-api-qps", ""), ("v", "2")];
 
 /// Ours alone.
 const OURS: &[&str] = &[

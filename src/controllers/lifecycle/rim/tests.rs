@@ -38,8 +38,8 @@ impl Machines {
 }
 
 impl Instances for Machines {
-    async fn instance(&self, _: &NodeIdentity) -> Result<Instance, InstanceError> {
-        Err(InstanceError::Unknown("nobody asks here".to_owned()))
+    fn instance(&self, _: &NodeIdentity) -> Option<Result<Instance, InstanceError>> {
+        Some(Err(InstanceError::Unknown("nobody asks here".to_owned())))
     }
 
     async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
