@@ -64,6 +64,9 @@ pub(super) struct Watch {
     collector: MoRef,
     litter: Arc<Litter>,
     shards: Mutex<Shards>,
+    /// Held while the views are changed: a machine that is removed and added again by two requests at
+    /// the same time might end up outside.
+    changing: tokio::sync::Mutex<()>,
     /// Tells of machines that appear, once somebody wants to know; never where the account may not
     /// read events.
     arrivals: OnceLock<MoRef>,
@@ -111,6 +114,7 @@ impl Watch {
             collector,
             litter,
             shards: Mutex::new(shards),
+            changing: tokio::sync::Mutex::default(),
             arrivals: OnceLock::new(),
             arrivals_asked: AtomicBool::new(false),
             last_change: Mutex::new(Instant::now()),
@@ -177,8 +181,11 @@ impl Watch {
         add: Vec<MoRef>,
         remove: Vec<MoRef>,
     ) -> Result<Vec<MoRef>, Error> {
+        // The books first: what they say is what all changes together lead to, in this order.
+        let changes = self.distribute(add, &remove);
+        let _one_at_a_time = self.changing.lock().await;
         let mut gone = Vec::new();
-        for (view, change) in self.distribute(add, &remove) {
+        for (view, change) in changes {
             let request = ModifyListView { view: &view, add: &change.add, remove: &change.remove };
             gone.extend(connection.call(&request).await?);
         }
@@ -224,7 +231,7 @@ impl Watch {
                         newest_event = newest;
                         tell(Change::Appeared);
                     }
-                } else {
+                } else if self.has(&update.object) {
                     unseen.remove(&update.object);
                     take(store, update, tell);
                 }
@@ -245,6 +252,12 @@ impl Watch {
             }
         }
         self.synced.send_replace(true);
+    }
+
+    /// Whether the machine is to be watched: what an answer says of one that was removed while it was
+    /// on its way is old.
+    fn has(&self, vm: &MoRef) -> bool {
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner).members.contains_key(vm)
     }
 
     fn members(&self) -> HashSet<MoRef> {
