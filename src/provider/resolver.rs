@@ -145,9 +145,14 @@ impl Resolver {
                     }
                 }
             }
-            Message::Forget(name) => {
-                self.searches.remove(&name);
-                if let Some(machine) = shared.roster.remove(&name) {
+            Message::Forget(name, machine) => {
+                // Unless its successor is here already, and has its own search or is about to.
+                if shared.roster.identity(&name).is_none() {
+                    self.searches.remove(&name);
+                }
+                if let Some(machine) = machine
+                    && shared.roster.on(&machine).is_empty()
+                {
                     shared.vcenters[machine.vcenter].inventory.leave(vec![machine.moref]);
                 }
             }
@@ -261,18 +266,19 @@ impl Resolver {
     fn answered(&mut self, vcenter: usize, names: &[String], outcome: Result<Vec<Vec<Hit>>, String>) {
         let Some(shared) = self.shared.upgrade() else { return };
         self.busy[vcenter] = false;
+        let asked = |search: &&mut Search| search.has_asked(vcenter);
         match outcome {
             Ok(hits) => {
                 for (name, hits) in names.iter().zip(hits) {
                     let (inside, outside) = in_scope(&shared, vcenter, hits);
-                    let Some(search) = self.searches.get_mut(name) else { continue };
+                    let Some(search) = self.searches.get_mut(name).filter(asked) else { continue };
                     search.answers[vcenter] = Answer::Found(inside);
                     search.outside = outside;
                 }
             }
             Err(why) => {
                 for name in names {
-                    let Some(search) = self.searches.get_mut(name) else { continue };
+                    let Some(search) = self.searches.get_mut(name).filter(asked) else { continue };
                     search.answers[vcenter] = Answer::Unknown(why.clone());
                 }
             }

@@ -38,6 +38,12 @@ impl Search {
             outside: Vec::new(),
         }
     }
+
+    /// Whether an answer of this vCenter is one to this search. As long as it was not asked, the answer
+    /// is to an earlier search, for a Node that had the name before and may have been another machine.
+    pub(super) fn has_asked(&self, vcenter: usize) -> bool {
+        !self.to_ask[vcenter] || self.answers[vcenter] != Answer::Pending
+    }
 }
 
 /// What to look for; an error if the Node is not ours to look for.
