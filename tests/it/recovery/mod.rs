@@ -1,8 +1,10 @@
 //! Recovery without a restart: one manager under load, and everything around it fails and comes back.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A failed test is what they are for.
 
+mod address;
 mod common;
 mod faults;
 mod load;
 mod pulse;
 mod table;
+mod trust;

@@ -31,7 +31,7 @@ impl Drop for Pulse {
 }
 
 impl Pulse {
-    /// Of the manager that serves at this port.
+    /// Of the manager that serves at this port, from its first answer on.
     pub(super) fn of(port: u16) -> Self {
         xtask::init();
         let builder = reqwest::Client::builder().no_proxy().timeout(SOON);
@@ -39,6 +39,9 @@ impl Pulse {
         let beats = Arc::<Mutex<Vec<Beat>>>::default();
         let log = Arc::clone(&beats);
         let task = tokio::spawn(async move {
+            while get(&client, port, "/livez").await.is_err() {
+                tokio::time::sleep(PERIOD).await;
+            }
             loop {
                 let at = Instant::now();
                 let live = get(&client, port, "/livez").await.map(|(status, _)| status);
@@ -51,6 +54,18 @@ impl Pulse {
             }
         });
         Self { beats, task }
+    }
+
+    /// The latest answer of `/readyz`.
+    pub(super) fn last(&self) -> Option<Result<(u16, String), String>> {
+        self.beats.lock().unwrap().last().map(|beat| beat.ready.clone())
+    }
+
+    /// Fails if `/livez` was ever anything but green.
+    pub(super) fn was_always_alive(&self) {
+        let beats = self.beats.lock().unwrap();
+        let dead: Vec<&Beat> = beats.iter().filter(|beat| beat.live != Ok(200)).collect();
+        assert!(dead.is_empty(), "{} of {}, such as {:?}", dead.len(), beats.len(), dead[0]);
     }
 
     /// What was answered since then.

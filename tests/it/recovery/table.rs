@@ -141,6 +141,7 @@ async fn nothing_is_told_twice(world: &World) {
         *told.entry(what).or_default() += 1;
     }
     println!("Events: {reasons:?}");
+    assert!(!reasons.contains_key("InstanceNotFound"), "nobody can know that a machine is not there: {reasons:?}");
     let twice: Vec<_> = told.iter().filter(|(_, count)| **count > 1).collect();
     assert!(twice.is_empty(), "{} are told more than once, such as {:?}", twice.len(), twice[0]);
 }
