@@ -304,6 +304,10 @@ impl Resolver {
                     leave_others(shared, answer, &machine);
                 }
                 self.searches.remove(name);
+                if self.searches.is_empty() {
+                    // There may have been thousands, and there will be few from now on.
+                    self.searches.shrink_to_fit();
+                }
                 publish(shared, name, &State::Bound(machine));
             }
             Verdict::Failed(error) => {

@@ -56,6 +56,36 @@ fn the_machine_of_a_node_that_works_is_not_asked_for() {
 }
 
 #[test]
+fn nodes_that_are_no_concern_have_nothing_to_be_done_and_all_others_may() {
+    let marked = |mut node: Value| {
+        node["metadata"]["annotations"][out_of_service::ANNOTATION] = "vm-powered-off".into();
+        node
+    };
+    let mut foreign = node("node-1", "Unknown");
+    foreign["spec"]["providerID"] = "aws:///i-1".into();
+    let mut leaving = tainted(node("node-1", "True"));
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    let table = [
+        (node("node-1", "True"), false),
+        (foreign, false),
+        (leaving, false),
+        (tainted(node("node-1", "True")), true),
+        (marked(node("node-1", "True")), true),
+        (node("node-1", "False"), true),
+        (node("node-1", "Unknown"), true),
+    ];
+    for (node, expected) in table {
+        let node = slim(&node);
+        assert_eq!(concerns(&node), expected, "{node:?}");
+        let mut decision = decide(&node, None, None, None, Duration::ZERO, &Options::default());
+        out_of_service::decide(&node, decision.machine, None, &Options::default().out_of_service)
+            .apply(&mut decision);
+        let idle = decision.actions.is_empty() && decision.again.is_none() && decision.memory.is_none();
+        assert_eq!(idle, !expected, "{node:?}");
+    }
+}
+
+#[test]
 fn some_nodes_are_left_alone_whatever_happened() {
     let mut foreign = tainted(node("node-1", "True"));
     foreign["spec"]["providerID"] = "aws:///eu-west-1a/i-0123".into();
