@@ -42,7 +42,10 @@ impl NodeFeed {
 
     /// The Nodes that could not be written, each time that the API server is back. A watch that goes on
     /// where it was tells nothing of them.
-    pub(super) fn unwritten(&self, ledger: Arc<Ledger>) -> impl Stream<Item = ObjectRef<Node>> + Send + use<> {
+    pub(super) fn unwritten(
+        &self,
+        ledger: Arc<Ledger>,
+    ) -> impl Stream<Item = ObjectRef<Node>> + Send + use<> {
         let names = self.presence.returns().map(move |()| ledger.failing());
         names.flat_map(stream::iter).map(|name| ObjectRef::new(&name))
     }

@@ -21,7 +21,7 @@ const SETTLING: Duration = Duration::from_millis(20);
 /// A layer of the client that notices when the API server answers again after it did not. Clones are
 /// the same.
 ///
-/// It asks nothing by itself: watches and the renewals of the lease try again every two seconds.
+/// It asks nothing by itself: watches try again every second, and the renewals of the lease every two.
 #[derive(Clone, Debug)]
 pub struct Presence(Arc<Seen>);
 

@@ -14,7 +14,11 @@ use super::common::World;
 /// several tries after that.
 const WHILE: Duration = Duration::from_secs(7);
 /// In the place of a minute of 503: pauses have long reached their longest by then.
-const MAINTENANCE: Duration = Duration::from_secs(10);
+const MAINTENANCE: Duration = Duration::from_secs(8);
+/// How long the API server is out of reach: by then a pause that doubles would be 10 s.
+const OUT_OF_REACH: Duration = Duration::from_secs(10);
+/// An answer that has begun is waited for longer than one that has not, until two probes have failed too.
+const TRICKLING: Duration = Duration::from_secs(12);
 /// A reboot of vCenter takes minutes; to us it is a port that refuses connections.
 const REBOOT: Duration = Duration::from_secs(5);
 /// The load goes on for so long after something that is over in an instant.
@@ -27,7 +31,7 @@ const TRICKLE: u32 = 100;
 /// Something that goes wrong and comes right again.
 #[derive(Debug, Clone)]
 pub(super) enum Trouble {
-    /// All sessions of vCenter end, twice.
+    /// All sessions of vCenter end.
     SessionsEnd,
     /// Every request to vCenter fails like this.
     Requests(FaultKind),
@@ -35,9 +39,9 @@ pub(super) enum Trouble {
     VcenterRestarts,
     /// vCenter gets another certificate of the same authority.
     CertificateRenewed,
-    /// The API server is killed and comes back with the same etcd. Watches cannot go on where they were.
+    /// The API server is killed and comes back with the same etcd.
     ApiServerRestarts,
-    /// The manager cannot reach the API server. Watches go on where they were.
+    /// The manager cannot reach the API server, for less time than its lease lasts.
     ApiServerUnreachable,
     /// Connections to the API server break again and again.
     ApiConnectionsBreak,
@@ -50,7 +54,9 @@ pub(super) enum Trouble {
 pub(super) enum Readiness {
     /// Ready, all the time.
     Kept,
-    /// Not ready, and why.
+    /// Perhaps not, for a moment: a connection breaks, and the next one is good.
+    Shaken,
+    /// Not ready, at the latest when it ends, and why.
     Lost(&'static str),
 }
 
@@ -77,9 +83,16 @@ impl Trouble {
     /// In a few words.
     pub(super) fn name(&self) -> String {
         match self {
+            Self::SessionsEnd => "all sessions end".to_owned(),
             Self::Requests(FaultKind::SlowBody { .. }) => "slow bodies".to_owned(),
+            Self::Requests(FaultKind::Status(status)) => format!("HTTP {status}"),
             Self::Requests(kind) => format!("{kind:?}").to_lowercase(),
-            other => format!("{other:?}"),
+            Self::VcenterRestarts => "vCenter restarts".to_owned(),
+            Self::CertificateRenewed => "new certificate".to_owned(),
+            Self::ApiServerRestarts => "API server restarts".to_owned(),
+            Self::ApiServerUnreachable => "no API server".to_owned(),
+            Self::ApiConnectionsBreak => "API connections break".to_owned(),
+            Self::LeaseTaken => "lease taken".to_owned(),
         }
     }
 
@@ -93,6 +106,7 @@ impl Trouble {
                 Readiness::Lost("cannot be reached")
             }
             Self::Requests(_) => Readiness::Lost("gives no useful answer"),
+            Self::CertificateRenewed => Readiness::Shaken,
             _ => Readiness::Kept,
         }
     }
@@ -107,7 +121,8 @@ impl Trouble {
             Self::Requests(kind) => {
                 let rule = world.vcsim.add_fault(&Fault::new("*", kind.clone()).running()).await.unwrap();
                 let lasting = match kind {
-                    FaultKind::Status(503) | FaultKind::SlowBody { .. } => MAINTENANCE,
+                    FaultKind::Status(503) => MAINTENANCE,
+                    FaultKind::SlowBody { .. } => TRICKLING,
                     _ => WHILE,
                 };
                 tokio::time::sleep(lasting).await;
@@ -125,7 +140,7 @@ impl Trouble {
             }
             Self::ApiServerUnreachable => {
                 world.proxy.take_down();
-                tokio::time::sleep(MAINTENANCE).await;
+                tokio::time::sleep(OUT_OF_REACH).await;
                 world.proxy.bring_up();
             }
             Self::ApiConnectionsBreak => {

@@ -74,7 +74,9 @@ impl Load {
         tokio::join!(
             every(PERIOD / CHANGED, stop, async |n| self.change(vcsim, (first + n) % count).await),
             every(PERIOD / HEARTBEATS, stop, async |n| self.heartbeat((first + STRIDE + n) % count).await),
-            every(PERIOD, stop, async |n| self.register_anew(cluster, (first + 2 * STRIDE + n) % count).await),
+            every(PERIOD, stop, async |n| self
+                .register_anew(cluster, (first + 2 * STRIDE + n) % count)
+                .await),
         );
         self.state.lock().unwrap().done
     }
@@ -93,7 +95,9 @@ impl Load {
                 .collect();
             match wrong.first() {
                 None => Ok(()),
-                Some(_) => Err(format!("{} are not: {}", wrong.len(), wrong[..wrong.len().min(5)].join(", "))),
+                Some(_) => {
+                    Err(format!("{} are not: {}", wrong.len(), wrong[..wrong.len().min(5)].join(", ")))
+                }
             }
         })
         .await
@@ -142,7 +146,8 @@ impl Load {
     /// The kubelet says that the node is ready; whether it is heard does not matter here.
     async fn heartbeat(&self, vm: usize) {
         let now = now();
-        let condition = json!({"type": "Ready", "status": "True", "reason": "KubeletReady", "lastHeartbeatTime": now});
+        let condition =
+            json!({"type": "Ready", "status": "True", "reason": "KubeletReady", "lastHeartbeatTime": now});
         let patch = Patch::Strategic(json!({"status": {"conditions": [condition]}}));
         let parameters = PatchParams::default();
         let sent = self.nodes.patch_status(&self.vms[vm].name, &parameters, &patch);

@@ -3,6 +3,7 @@
 
 mod address;
 mod common;
+mod expiry;
 mod faults;
 mod load;
 mod pulse;

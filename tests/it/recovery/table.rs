@@ -16,8 +16,6 @@ use crate::support::SOON;
 
 /// What is promised is 5 s; this is for a machine that is busy with other tests as well.
 const RECOVERED: Duration = Duration::from_secs(15);
-/// For a trouble to be told, at most: a call that is swallowed is given up after 4 s, a probe after 2 s.
-const NOTICED: Duration = Duration::from_secs(7);
 /// What is promised is 10 %: a page here or there makes no flaky test.
 const GROWTH_PERCENT: u64 = 15;
 
@@ -31,13 +29,17 @@ async fn whatever_fails_and_comes_back_the_same_process_goes_on() {
     let warm = world.resident();
     let pid = world.manager.pid();
     println!("warm: {} kB", warm / 1024);
+    let mut outcomes = Vec::new();
     for trouble in Trouble::all() {
-        println!("{}", episode(&world, &trouble).await.line());
+        outcomes.push(episode(&world, &trouble).await);
     }
     world.manager.check().unwrap();
     assert_eq!(world.manager.pid(), pid);
+    world.pulse.was_always_alive();
     nothing_is_told_twice(&world).await;
     no_node_was_harmed(&world).await;
+    let slowest = outcomes.iter().max_by_key(|outcome| outcome.recovered).unwrap();
+    println!("slowest: {} s after {}", slowest.recovered.as_secs_f64(), slowest.name);
     let now = world.resident();
     println!("resident memory: {} kB, {} kB when warm", now / 1024, warm / 1024);
     assert!(now <= warm + warm * GROWTH_PERCENT / 100, "{now} bytes, {warm} when warm");
@@ -51,10 +53,22 @@ struct Outcome {
     recovered: Duration,
     unready: Option<Duration>,
     ready: Duration,
+    /// By SOAP and by REST.
     logins: (u64, u64),
+    failed_logins: u64,
+    /// That are open afterwards.
+    sessions: usize,
 }
 
 impl Outcome {
+    fn check(&self) {
+        let Self { name, recovered, ready, logins, failed_logins, sessions, .. } = self;
+        assert!(*recovered < RECOVERED && *ready < RECOVERED, "{name}: {recovered:?}, ready {ready:?}");
+        assert!(logins.0 <= 1 && logins.1 <= 1, "{name}: {logins:?} logins");
+        assert_eq!(*failed_logins, 0, "{name}");
+        assert!(*sessions <= 2, "{name}: {sessions} sessions, one of SOAP and one of REST are enough");
+    }
+
     fn line(&self) -> String {
         let unready = self.unready.map_or("ready".to_owned(), |after| format!("unready after {after:.1?}"));
         format!(
@@ -84,6 +98,7 @@ async fn episode(world: &World, trouble: &Trouble) -> Outcome {
     let (end, done) = tokio::join!(strike, world.load.press(&world.cluster, &world.vcsim, &stop));
     let recovered = world.load.settled(&world.cluster, end).await;
     let ready = ready_again(world, end).await;
+    let sessions = world.vcsim.sessions().await.unwrap().len();
     let beats = world.pulse.since(begun);
     let during: Vec<Beat> = beats.iter().filter(|beat| beat.at < end).cloned().collect();
     let unready = during.iter().find(|beat| !is_ready(beat)).map(|beat| beat.at - begun);
@@ -96,18 +111,26 @@ async fn episode(world: &World, trouble: &Trouble) -> Outcome {
         unready,
         ready,
         logins: logins(&made),
+        failed_logins: made.failed_logins,
+        sessions,
     };
-    let line = outcome.line();
-    println!("{line}");
-    if let Some(dead) = beats.iter().find(|beat| beat.live != Ok(200)) {
-        println!("not alive: {line}: {dead:?}");
-    }
-    if trouble.readiness() == Readiness::Kept && unready.is_some() {
-        println!("not ready: {line}");
-    }
-    for beat in during.iter().filter(|_|false) {println!("    {:.1?} {:?}", beat.at - begun, beat.ready);}
-    println!("{} kB sessions {}", world.resident() / 1024, world.vcsim.sessions().await.unwrap().len());
+    println!("{}", outcome.line());
+    outcome.check();
+    told_the_truth(trouble, &during);
     outcome
+}
+
+/// Readiness says what is the matter, and nothing when nothing is.
+fn told_the_truth(trouble: &Trouble, during: &[Beat]) {
+    let wrong = match trouble.readiness() {
+        Readiness::Kept => during.iter().find(|beat| !is_ready(beat)),
+        Readiness::Shaken => None,
+        Readiness::Lost(why) => {
+            let says = |beat: &&Beat| matches!(&beat.ready, Ok((500, told)) if told.contains(why));
+            during.last().filter(|beat| !says(beat))
+        }
+    };
+    assert!(wrong.is_none(), "{trouble:?}: {wrong:?}");
 }
 
 fn is_ready(beat: &Beat) -> bool {
@@ -141,7 +164,10 @@ async fn nothing_is_told_twice(world: &World) {
         *told.entry(what).or_default() += 1;
     }
     println!("Events: {reasons:?}");
-    assert!(!reasons.contains_key("InstanceNotFound"), "nobody can know that a machine is not there: {reasons:?}");
+    assert!(
+        !reasons.contains_key("InstanceNotFound"),
+        "nobody can know that a machine is not there: {reasons:?}"
+    );
     let twice: Vec<_> = told.iter().filter(|(_, count)| **count > 1).collect();
     assert!(twice.is_empty(), "{} are told more than once, such as {:?}", twice.len(), twice[0]);
 }

@@ -23,12 +23,12 @@ struct State {
 impl Proxy {
     /// A way to `port`, open.
     pub(crate) fn to(port: u16) -> Self {
-        Self::at(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), port)
+        Self::at(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), port).unwrap()
     }
 
     /// The same from another address of this machine; port 0 is any.
-    pub(crate) fn at(near: SocketAddrV4, port: u16) -> Self {
-        let listener = TcpListener::bind(near).unwrap();
+    pub(crate) fn at(near: SocketAddrV4, port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind(near)?;
         let this = Self { at: listener.local_addr().unwrap(), shared: Arc::default() };
         let shared = Arc::clone(&this.shared);
         std::thread::spawn(move || {
@@ -40,7 +40,7 @@ impl Proxy {
                 let _ = connect(incoming, port, &shared);
             }
         });
-        this
+        Ok(this)
     }
 
     /// The port where it listens.

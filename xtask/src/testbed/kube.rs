@@ -126,7 +126,7 @@ impl Kube {
     }
 
     /// Starts an apiserver in the place of the one that was stopped, at the same address, and waits
-    /// until it is ready. What it kept in memory is gone: watches cannot be resumed from before.
+    /// until it is ready.
     pub async fn start_apiserver(&self) -> Result<()> {
         let port = self.url.rsplit(':').next().and_then(|port| port.parse().ok()).context("no port")?;
         let dir = self.run.path();
