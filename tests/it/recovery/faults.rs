@@ -71,6 +71,8 @@ impl Trouble {
             Self::Requests(FaultKind::SlowBody { bytes_per_second: TRICKLE }),
             Self::Requests(FaultKind::Truncate),
             Self::Requests(FaultKind::Malformed),
+            // As of a vCenter whose services are still starting.
+            Self::Requests(FaultKind::Soap("SystemError".to_owned())),
             Self::VcenterRestarts,
             Self::CertificateRenewed,
             Self::ApiServerRestarts,
@@ -86,6 +88,7 @@ impl Trouble {
             Self::SessionsEnd => "all sessions end".to_owned(),
             Self::Requests(FaultKind::SlowBody { .. }) => "slow bodies".to_owned(),
             Self::Requests(FaultKind::Status(status)) => format!("HTTP {status}"),
+            Self::Requests(FaultKind::Soap(fault)) => fault.clone(),
             Self::Requests(kind) => format!("{kind:?}").to_lowercase(),
             Self::VcenterRestarts => "vCenter restarts".to_owned(),
             Self::CertificateRenewed => "new certificate".to_owned(),
