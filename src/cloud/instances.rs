@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use futures::stream::BoxStream;
 
@@ -19,6 +20,17 @@ pub struct NodeIdentity {
     pub system_uuid: Option<String>,
     /// The addresses the kubelet was started with (`alpha.kubernetes.io/provided-node-ip`), in order.
     pub provided_ips: Vec<IpAddr>,
+    /// The machine that it was found to have before, by anybody; it tells machines apart that are else the same.
+    pub record: Option<Arc<MachineRecord>>,
+}
+
+impl NodeIdentity {
+    /// Whether both say the same, but for what is remembered.
+    pub fn same_but_record(&self, other: &Self) -> bool {
+        let Self { name, provider_id, system_uuid, provided_ips, record: _ } = self;
+        (name, provider_id, system_uuid, provided_ips)
+            == (&other.name, &other.provider_id, &other.system_uuid, &other.provided_ips)
+    }
 }
 
 /// A machine that a Node runs on.
@@ -83,17 +95,20 @@ impl AddressKind {
 }
 
 /// One of several machines that a Node could be.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Candidate {
     /// Where it is: `vm-12 (node-1) in vCenter vc.example.org`.
     pub location: String,
     /// By what it was found: `BIOS uuid`, `instance uuid`, `DNS name`, `IP address`.
     pub found_by: &'static str,
+    /// What else speaks for it: `the kubelet's --node-ip`.
+    pub also_by: Vec<&'static str>,
 }
 
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} by {}", self.location, self.found_by)
+        write!(f, "{} by {}", self.location, self.found_by)?;
+        self.also_by.iter().try_for_each(|also| write!(f, " and {also}"))
     }
 }
 
@@ -106,22 +121,30 @@ pub enum InstanceError {
     #[error("{0}")]
     NotFound(String),
     /// Several machines match and nothing tells which is meant: refused, never guessed.
-    #[error("{} machines match: {}", .0.len(), join(.0))]
+    #[error("{}: {}", match_count(.0.len()), join(.0))]
     Ambiguous(Vec<Candidate>),
     /// `spec.providerID` and `systemUUID` name two different machines.
-    #[error("providerID names {by_provider_id}, but systemUUID names {by_system_uuid}")]
-    Mismatch {
-        /// The machine that the providerID names.
-        by_provider_id: Candidate,
-        /// The machine that the systemUUID names.
-        by_system_uuid: Candidate,
-    },
+    #[error("providerID names {}, but systemUUID names {}", .0.by_provider_id, .0.by_system_uuid)]
+    Mismatch(Box<Mismatch>),
     /// The Node belongs to another cloud, or its providerID is unreadable: hands off.
     #[error("{0}")]
     NotOurs(String),
     /// It could not be seen now: a vCenter is down, refuses the login, or did not answer in time.
     #[error("{0}")]
     Unknown(String),
+}
+
+/// The two machines of a Node that is torn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The machine that the providerID names.
+    pub by_provider_id: Candidate,
+    /// The machine that the systemUUID names.
+    pub by_system_uuid: Candidate,
+}
+
+fn match_count(number: usize) -> String {
+    if number == 1 { "1 machine matches".to_owned() } else { format!("{number} machines match") }
 }
 
 fn join(candidates: &[Candidate]) -> String {
@@ -152,6 +175,18 @@ pub trait Instances: Send + Sync + 'static {
         node: &NodeIdentity,
         record: Option<&MachineRecord>,
     ) -> impl Future<Output = Existence> + Send;
+
+    /// The same, with a machine that is being watched looked at now: what is in memory may be some
+    /// seconds old. For whoever is about to do what must not be done to a machine that runs.
+    ///
+    /// An implementation that remembers nothing need not tell the two apart.
+    fn existence_now(
+        &self,
+        node: &NodeIdentity,
+        record: Option<&MachineRecord>,
+    ) -> impl Future<Output = Existence> + Send {
+        self.existence(node, record)
+    }
 
     /// Names of Nodes for which there is an answer, or another one than before.
     ///

@@ -10,7 +10,7 @@ mod zone;
 
 pub use existence::{Existence, MACHINE_ANNOTATION, MachineRecord, Power, Proof};
 pub use instances::{
-    Address, AddressKind, Addresses, Candidate, Instance, InstanceError, Instances, NodeIdentity,
+    Address, AddressKind, Addresses, Candidate, Instance, InstanceError, Instances, Mismatch, NodeIdentity,
 };
 pub use provider_id::{PROVIDER_SCHEME, ProviderId, ProviderIdError, parse_uuid, swap_byte_order};
 pub use zone::Zone;

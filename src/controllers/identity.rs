@@ -1,6 +1,7 @@
 //! What a Node says of itself.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::cloud::{MACHINE_ANNOTATION, MachineRecord, NodeIdentity, ProviderId, ProviderIdError};
 use crate::k8s::Node;
@@ -13,6 +14,7 @@ pub fn identity(node: &Node) -> NodeIdentity {
         provider_id: node.provider_id().map(str::to_owned),
         system_uuid: (!uuid.is_empty()).then(|| uuid.to_owned()),
         provided_ips: provided_ips(node).unwrap_or_default(),
+        record: record(node).map(Arc::new),
     }
 }
 
@@ -53,6 +55,7 @@ mod tests {
             provider_id: None,
             system_uuid: Some("U".into()),
             provided_ips: vec!["10.0.0.1".parse().unwrap(), "fd00::1".parse().unwrap()],
+            record: None,
         };
         assert_eq!(identity(&node), expected);
     }

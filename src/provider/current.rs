@@ -35,12 +35,12 @@ impl CurrentInstances {
     }
 }
 
-impl Instances for CurrentInstances {
-    fn instance(&self, node: &NodeIdentity) -> Option<Result<Instance, InstanceError>> {
-        self.generation.borrow().instance(node)
-    }
-
-    async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+impl CurrentInstances {
+    /// The answer of the current generation, unless another one follows it meanwhile.
+    async fn unless_replaced<F: Future<Output = Existence>>(
+        &self,
+        ask: impl FnOnce(VsphereInstances) -> F,
+    ) -> Existence {
         let mut generation = self.generation.subscribe();
         let current = generation.borrow_and_update().clone();
         tokio::select! {
@@ -48,8 +48,22 @@ impl Instances for CurrentInstances {
             Ok(()) = generation.changed() => {
                 Existence::Unknown("the configuration has just changed".to_owned())
             }
-            answer = current.existence(node, record) => answer,
+            answer = ask(current) => answer,
         }
+    }
+}
+
+impl Instances for CurrentInstances {
+    fn instance(&self, node: &NodeIdentity) -> Option<Result<Instance, InstanceError>> {
+        self.generation.borrow().instance(node)
+    }
+
+    async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+        self.unless_replaced(async move |current| current.existence(node, record).await).await
+    }
+
+    async fn existence_now(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+        self.unless_replaced(async move |current| current.existence_now(node, record).await).await
     }
 
     fn changes(&self) -> BoxStream<'static, String> {

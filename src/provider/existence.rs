@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::search;
 use super::shared::{Question, Shared, VcenterHandle};
+use super::tell_apart::is_remembered;
 use crate::cloud::{Existence, MachineRecord, NodeIdentity, Power, Proof, parse_uuid};
 use crate::vsphere::MoRef;
 use crate::vsphere::inventory::{ConnectionState, FoundBy, Health, PowerState, Query, Sighting, Suspect, Vm};
@@ -119,12 +120,14 @@ struct Seen<'a> {
 fn conclude(answers: &[Seen<'_>], query: &Query, record: Option<&MachineRecord>) -> Existence {
     let mut moved = None;
     let mut found: Option<Power> = None;
-    let mut is_it = |vm: &Vm| {
-        let power = power(vm);
-        found = Some(found.map_or(power, |other| liveliest(other, power)));
-    };
+    let mut remembered = false;
     for answer in answers {
         let Ok(Sighting::Seen(seen)) = answer.sighting else { continue };
+        let mut is_it = |vm: &Vm| {
+            let power = power(vm);
+            found = Some(found.map_or(power, |other| liveliest(other, power)));
+            remembered |= record.is_some_and(|record| is_remembered(vm, answer.uuid.as_deref(), record));
+        };
         for (hit, vm) in seen {
             match hit.by {
                 FoundBy::ProviderId | FoundBy::InstanceUuid | FoundBy::Object => is_it(vm),
@@ -137,11 +140,13 @@ fn conclude(answers: &[Seen<'_>], query: &Query, record: Option<&MachineRecord>)
             }
         }
     }
-    if let Some(power) = found {
-        return Existence::Exists(power);
-    }
     let unknown: Vec<&str> =
         answers.iter().filter_map(|answer| answer.sighting.err().map(String::as_str)).collect();
+    if let Some(power) = found {
+        // A replica that is off says nothing of the machine in a vCenter that is away.
+        let certain = power == Power::On || remembered || unknown.is_empty();
+        return Existence::Exists(if certain { power } else { Power::Unknown });
+    }
     if !unknown.is_empty() {
         return Existence::Unknown(unknown.join("; "));
     }
@@ -292,6 +297,25 @@ mod tests {
                 let answers = order.map(|i| Ok(sightings[i].clone()));
                 assert_eq!(concluded(&answers, None), Existence::Exists(expected), "{sightings:?}");
             }
+        }
+    }
+
+    #[test]
+    fn while_a_vcenter_is_away_a_machine_is_off_only_if_it_is_the_one_that_is_remembered() {
+        let away = || Err("vc1 is away".to_owned());
+        let off = || Ok(seen(FoundBy::ProviderId, ConnectionState::Connected, PowerState::Off));
+        let its_own = MachineRecord { vm: "vm-7".into(), ..record("vc0") };
+        let elsewhere = MachineRecord { vm: "vm-7".into(), ..record("vc1") };
+        let is_off = Existence::Exists(Power::Off(Duration::ZERO));
+        let unclear = Existence::Exists(Power::Unknown);
+        for (other, record, expected) in [
+            (away(), None, &unclear),
+            (away(), Some(&elsewhere), &unclear),
+            (away(), Some(&its_own), &is_off),
+            (Ok(Sighting::Absent), None, &is_off),
+            (Ok(Sighting::Absent), Some(&elsewhere), &is_off),
+        ] {
+            assert_eq!(&concluded(&[off(), other.clone()], record), expected, "{other:?} {record:?}");
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::{broadcast, mpsc};
 use super::identify::Machine;
 use super::roster::{Roster, State};
 use super::shared::{Message, Shared, VcenterHandle};
-use super::{addresses, existence, instance_type, resolver, search, zone};
+use super::{addresses, afresh, existence, instance_type, resolver, search, zone};
 use crate::cloud::{
     Existence, Instance, InstanceError, Instances, MachineRecord, NodeIdentity, ProviderId, swap_byte_order,
 };
@@ -34,8 +34,10 @@ impl VsphereInstances {
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
         let roster = Roster::default();
         let (desk, questions) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared { vcenters, roster, changes, nodes, inbox, desk });
+        let (glances, reads) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared { vcenters, roster, changes, nodes, inbox, desk, glances });
         tokio::spawn(existence::run(Arc::downgrade(&shared), questions));
+        tokio::spawn(afresh::run(Arc::downgrade(&shared), reads));
         resolver::start(&shared, messages);
         Self { shared }
     }
@@ -87,6 +89,11 @@ impl VsphereInstances {
         query.provider_uuid.is_none_or(is_its) && query.system_uuid.is_none_or(is_its)
     }
 
+    /// The machine that the Node has, if it can be seen.
+    fn known_machine(&self, node: &NodeIdentity) -> Option<Machine> {
+        self.shared.roster.machine(&node.name).filter(|machine| self.fits(machine, node))
+    }
+
     fn instance_of(&self, machine: &Machine) -> Result<Instance, InstanceError> {
         let vcenter = &self.shared.vcenters[machine.vcenter];
         let vm = vcenter.inventory.store().vm(&machine.moref).ok_or_else(|| {
@@ -130,14 +137,20 @@ impl Instances for VsphereInstances {
     }
 
     async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
-        if let Some(machine) = self.shared.roster.machine(&node.name)
-            && self.fits(&machine, node)
+        if let Some(machine) = self.known_machine(node)
             && let Some(existence) =
                 existence::watched(&self.shared.vcenters[machine.vcenter], &machine.moref)
         {
             return existence;
         }
         existence::ask(&self.shared.desk, node, record).await
+    }
+
+    async fn existence_now(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+        match self.known_machine(node) {
+            Some(machine) => afresh::ask(&self.shared.glances, machine).await,
+            None => existence::ask(&self.shared.desk, node, record).await,
+        }
     }
 
     fn changes(&self) -> BoxStream<'static, String> {

@@ -1,6 +1,7 @@
 //! The cloud interfaces implemented on vSphere.
 
 mod addresses;
+mod afresh;
 mod current;
 mod examine;
 mod existence;
@@ -13,6 +14,7 @@ mod roster;
 mod search;
 mod shared;
 mod static_addresses;
+mod tell_apart;
 mod zone;
 
 #[cfg(test)]

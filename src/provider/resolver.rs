@@ -58,6 +58,7 @@ pub(super) fn start(shared: &Arc<Shared>, inbox: mpsc::UnboundedReceiver<Message
         asking: FuturesUnordered::new(),
         busy: vec![false; shared.vcenters.len()],
         searches: HashMap::new(),
+        leaving: Vec::new(),
         gathering: None,
         retry_at: None,
         retry_pause: FIRST_RETRY,
@@ -80,6 +81,8 @@ struct Resolver {
     busy: Vec<bool>,
     /// The Nodes without a certain machine.
     searches: HashMap<String, Search>,
+    /// Machines of searches that are over, which are to be watched no longer.
+    leaving: Vec<Machine>,
     /// Since when Nodes gather, and when the last one came.
     gathering: Option<(Instant, Instant)>,
     retry_at: Option<Instant>,
@@ -134,26 +137,30 @@ impl Resolver {
                 let Some(identity) = shared.roster.identity(&name) else { return };
                 match query(&identity) {
                     Ok(query) => {
-                        self.searches.insert(name, Search::new(query, shared.vcenters.len()));
+                        let candidates =
+                            self.searches.remove(&name).map(|old| old.candidates).unwrap_or_default();
+                        let search = Search {
+                            candidates,
+                            ..Search::new(query, identity.record, shared.vcenters.len())
+                        };
+                        self.searches.insert(name, search);
                         let now = Instant::now();
                         let first = self.gathering.map_or(now, |(first, _)| first);
                         self.gathering = Some((first, now));
                     }
                     Err(error) => {
-                        self.searches.remove(&name);
+                        self.end_search(&shared, &name);
                         publish(&shared, &name, &State::Failed(error));
                     }
                 }
             }
             Message::Forget(name, machine) => {
+                self.leaving.extend(machine);
                 // Unless its successor is here already, and has its own search or is about to.
                 if shared.roster.identity(&name).is_none() {
-                    self.searches.remove(&name);
-                }
-                if let Some(machine) = machine
-                    && shared.roster.on(&machine).is_empty()
-                {
-                    shared.vcenters[machine.vcenter].inventory.leave(vec![machine.moref]);
+                    self.end_search(&shared, &name);
+                } else {
+                    self.let_go(&shared);
                 }
             }
         }
@@ -173,8 +180,9 @@ impl Resolver {
                     // Nobody listening is nobody to tell.
                     let _ = shared.changes.send(name.clone());
                 }
-                // A candidate of a Node that is not certain yet: the one that remains may be it.
-                if nodes.is_empty() && !self.searches.is_empty() {
+                // A candidate of a Node that is not certain yet, perhaps besides being another Node's
+                // machine: the one that remains may be it, or something tells them apart now.
+                if nodes.is_empty() || self.is_candidate(&machine) {
                     self.retry_soon(NEWS_PAUSE);
                 }
             }
@@ -186,6 +194,36 @@ impl Resolver {
                     let _ = shared.changes.send(name);
                 }
                 self.retry_soon(NEWS_PAUSE);
+            }
+        }
+    }
+
+    /// Whether a Node that is not certain yet could have this machine.
+    fn is_candidate(&self, machine: &Machine) -> bool {
+        self.searches.values().any(|search| search.candidates.contains(machine))
+    }
+
+    fn end_search(&mut self, shared: &Shared, name: &str) {
+        if let Some(search) = self.searches.remove(name) {
+            self.leaving.extend(search.candidates);
+        }
+        self.let_go(shared);
+        if self.searches.is_empty() {
+            // There may have been thousands, and there will be few from now on.
+            self.searches.shrink_to_fit();
+        }
+    }
+
+    /// The machines of a search that is over are watched no longer, unless somebody else needs them: a
+    /// candidate that is not watched could not be told apart when something tells of it.
+    ///
+    /// While a vCenter is being asked, it may just have found one of them for another Node.
+    fn let_go(&mut self, shared: &Shared) {
+        for machine in std::mem::take(&mut self.leaving) {
+            if self.busy[machine.vcenter] {
+                self.leaving.push(machine);
+            } else if shared.roster.on(&machine).is_empty() && !self.is_candidate(&machine) {
+                shared.vcenters[machine.vcenter].inventory.leave(vec![machine.moref]);
             }
         }
     }
@@ -266,32 +304,42 @@ impl Resolver {
     fn answered(&mut self, vcenter: usize, names: &[String], outcome: Result<Vec<Vec<Hit>>, String>) {
         let Some(shared) = self.shared.upgrade() else { return };
         self.busy[vcenter] = false;
-        let asked = |search: &&mut Search| search.has_asked(vcenter);
         match outcome {
             Ok(hits) => {
                 for (name, hits) in names.iter().zip(hits) {
-                    let (inside, outside) = in_scope(&shared, vcenter, hits);
-                    let Some(search) = self.searches.get_mut(name).filter(asked) else { continue };
-                    search.answers[vcenter] = Answer::Found(inside);
-                    search.outside = outside;
+                    let Some(identity) = shared.roster.identity(name) else { continue };
+                    let Some(search) = self.searches.get_mut(name) else { continue };
+                    if !search.has_asked(vcenter) {
+                        self.leaving
+                            .extend(hits.into_iter().map(|hit| Machine { vcenter, moref: hit.moref }));
+                        continue;
+                    }
+                    match in_scope(&shared, vcenter, &identity, hits) {
+                        Ok((inside, outside)) => search.found(vcenter, inside, outside),
+                        Err(why) => search.answers[vcenter] = Answer::Unknown(why),
+                    }
                 }
             }
             Err(why) => {
                 for name in names {
-                    let Some(search) = self.searches.get_mut(name).filter(asked) else { continue };
-                    search.answers[vcenter] = Answer::Unknown(why.clone());
+                    let Some(search) = self.searches.get_mut(name) else { continue };
+                    if search.has_asked(vcenter) {
+                        search.answers[vcenter] = Answer::Unknown(why.clone());
+                    }
                 }
             }
         }
         for name in names {
             self.judge(&shared, name, true);
         }
+        self.let_go(&shared);
         self.ask(&shared);
     }
 
     fn judge(&mut self, shared: &Shared, name: &str, patient: bool) {
         let Some(search) = self.searches.get_mut(name) else { return };
-        let verdict = identify(&search.answers, patient, || not_found(shared, search));
+        let verdict =
+            identify(&search.answers, search.home_is_away(shared), patient, || not_found(shared, search));
         match verdict {
             Verdict::Wait { found } => {
                 if found && search.grace.is_none() {
@@ -299,16 +347,9 @@ impl Resolver {
                 }
             }
             Verdict::Bound(machine) => {
-                // Those that it is not need not be watched.
-                for answer in &search.answers {
-                    leave_others(shared, answer, &machine);
-                }
-                self.searches.remove(name);
-                if self.searches.is_empty() {
-                    // There may have been thousands, and there will be few from now on.
-                    self.searches.shrink_to_fit();
-                }
                 publish(shared, name, &State::Bound(machine));
+                // Those that it is not need not be watched.
+                self.end_search(shared, name);
             }
             Verdict::Failed(error) => {
                 search.grace = None;
@@ -343,13 +384,4 @@ fn publish(shared: &Shared, name: &str, state: &State) -> bool {
         let _ = shared.changes.send(name.to_owned());
     }
     news
-}
-
-fn leave_others(shared: &Shared, answer: &Answer, chosen: &Machine) {
-    let Answer::Found(matches) = answer else { return };
-    for other in matches.iter().map(|candidate| &candidate.machine).filter(|other| *other != chosen) {
-        if shared.roster.on(other).is_empty() {
-            shared.vcenters[other.vcenter].inventory.leave(vec![other.moref.clone()]);
-        }
-    }
 }

@@ -33,6 +33,7 @@ struct Inner {
 
 #[derive(Debug)]
 struct Entry {
+    /// Without the record while it has a machine: it is not needed then, and there are many.
     identity: NodeIdentity,
     state: State,
     /// Those who wait for the end of the first search.
@@ -62,11 +63,15 @@ impl Roster {
     ) -> (State, bool) {
         let mut inner = self.lock();
         if let Some(entry) = inner.nodes.get_mut(&node.name) {
-            if entry.identity == *node {
-                return (entry.state.clone(), false);
-            }
-            if matches!(&entry.state, State::Bound(machine) if fits(machine, node)) {
-                entry.identity = node.clone();
+            let same = entry.identity.same_but_record(node);
+            let still = match &entry.state {
+                State::Bound(machine) => same || fits(machine, node),
+                State::Looking | State::Failed(_) => entry.identity == *node,
+            };
+            if still {
+                if !same {
+                    entry.identity = NodeIdentity { record: None, ..node.clone() };
+                }
                 return (entry.state.clone(), false);
             }
         }
@@ -133,6 +138,9 @@ impl Roster {
     pub(super) fn set(&self, name: &str, state: State) -> bool {
         let mut inner = self.lock();
         let Some(entry) = inner.nodes.get_mut(name) else { return false };
+        if let State::Bound(_) = state {
+            entry.identity.record = None;
+        }
         if entry.state == state {
             return false;
         }
@@ -192,7 +200,10 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::cloud::MachineRecord;
     use crate::vsphere::MoRef;
 
     fn node(name: &str, uuid: &str) -> NodeIdentity {
@@ -213,6 +224,28 @@ mod tests {
         assert!(!roster.look(&node("n", "A"), |_, _| true).1, "the same machine by another word");
         assert!(roster.look(&node("n", "b"), |_, _| false).1, "another machine under the same name");
         assert!(roster.on(&machine("vm-1")).is_empty(), "the old machine is not this Node's any longer");
+    }
+
+    #[test]
+    fn what_is_remembered_matters_only_until_there_is_a_machine() {
+        let roster = Roster::default();
+        let remembering = |vm: &str| {
+            let record =
+                MachineRecord { vcenter: "vc".into(), vm: vm.into(), instance_uuid: None, folder: None };
+            NodeIdentity { record: Some(Arc::new(record)), ..node("n", "a") }
+        };
+        let unfit = |_: &Machine, _: &NodeIdentity| false;
+        assert!(roster.look(&node("n", "a"), unfit).1);
+        assert!(roster.look(&remembering("vm-1"), unfit).1, "it may tell machines apart");
+        roster.set("n", State::Failed(InstanceError::Unknown("away".into())));
+        assert!(!roster.look(&remembering("vm-1"), unfit).1);
+        assert!(roster.look(&remembering("vm-2"), unfit).1);
+        assert!(roster.identity("n").unwrap().record.is_some());
+        roster.set("n", State::Bound(machine("vm-2")));
+        for identity in [remembering("vm-2"), remembering("vm-3"), node("n", "a")] {
+            assert!(!roster.look(&identity, unfit).1, "it has its machine");
+        }
+        assert_eq!(roster.identity("n").unwrap().record, None, "there are thousands of these");
     }
 
     #[test]

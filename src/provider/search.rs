@@ -2,12 +2,14 @@
 //! said when nothing is found.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::identify::{Answer, Machine, Match};
 use super::shared::{Shared, VcenterHandle};
-use crate::cloud::{InstanceError, NodeIdentity, ProviderId, ProviderIdError, parse_uuid};
+use super::tell_apart::Marks;
+use crate::cloud::{InstanceError, MachineRecord, NodeIdentity, ProviderId, ProviderIdError, parse_uuid};
 use crate::vsphere::inventory::{Hit, Query, Scope};
 use crate::vsphere::{Endpoint, Error};
 
@@ -17,6 +19,8 @@ pub(super) type Asked = (usize, Vec<String>, Result<Vec<Vec<Hit>>, String>);
 /// The search for one Node's machine.
 pub(super) struct Search {
     pub(super) query: Query,
+    /// The machine that the Node was found to have before.
+    pub(super) record: Option<Arc<MachineRecord>>,
     /// Per vCenter.
     pub(super) answers: Vec<Answer>,
     /// Per vCenter, whether it is to be asked (again).
@@ -25,17 +29,21 @@ pub(super) struct Search {
     pub(super) grace: Option<Instant>,
     /// Machines that match but are in other datacenters; for the message.
     pub(super) outside: Vec<String>,
+    /// Machines that it could be, or could have been: watched until the search is over.
+    pub(super) candidates: Vec<Machine>,
 }
 
 impl Search {
     /// A search that every vCenter is still to be asked about.
-    pub(super) fn new(query: Query, vcenters: usize) -> Self {
+    pub(super) fn new(query: Query, record: Option<Arc<MachineRecord>>, vcenters: usize) -> Self {
         Self {
             query,
+            record,
             answers: vec![Answer::Pending; vcenters],
             to_ask: vec![true; vcenters],
             grace: None,
             outside: Vec::new(),
+            candidates: Vec::new(),
         }
     }
 
@@ -43,6 +51,28 @@ impl Search {
     /// is to an earlier search, for a Node that had the name before and may have been another machine.
     pub(super) fn has_asked(&self, vcenter: usize) -> bool {
         !self.to_ask[vcenter] || self.answers[vcenter] != Answer::Pending
+    }
+
+    /// Whether the Node remembers a machine in a vCenter that is none of those that have answered.
+    pub(super) fn home_is_away(&self, shared: &Shared) -> bool {
+        let is_home = |(vcenter, answer): (&VcenterHandle, &Answer), home: &str| {
+            matches!(answer, Answer::Found(_))
+                && vcenter.inventory.store().vcenter_uuid().is_some_and(|uuid| *uuid == *home)
+        };
+        self.record.as_ref().is_some_and(|record| {
+            !shared.vcenters.iter().zip(&self.answers).any(|answer| is_home(answer, &record.vcenter))
+        })
+    }
+
+    /// Takes over what a vCenter has found.
+    pub(super) fn found(&mut self, vcenter: usize, inside: Vec<Match>, outside: Vec<String>) {
+        for Match { machine, .. } in &inside {
+            if !self.candidates.contains(machine) {
+                self.candidates.push(machine.clone());
+            }
+        }
+        self.answers[vcenter] = Answer::Found(inside);
+        self.outside = outside;
     }
 }
 
@@ -95,14 +125,26 @@ fn reason(endpoint: &Endpoint, error: &Error) -> String {
 }
 
 /// Parts machines in the configured datacenters from those elsewhere, which are not watched.
-pub(super) fn in_scope(shared: &Shared, vcenter: usize, hits: Vec<Hit>) -> (Vec<Match>, Vec<String>) {
+///
+/// # Errors
+/// One that was found and cannot be read: destroyed meanwhile, or given up by another search. It has
+/// to be looked for again, because among several machines it might be the one that is meant.
+pub(super) fn in_scope(
+    shared: &Shared,
+    vcenter: usize,
+    node: &NodeIdentity,
+    hits: Vec<Hit>,
+) -> Result<(Vec<Match>, Vec<String>), String> {
     let handle = &shared.vcenters[vcenter];
     let store = handle.inventory.store();
+    let vcenter_uuid = store.vcenter_uuid();
     let mut inside = Vec::new();
     let mut outside = Vec::new();
     for hit in hits {
-        // One that vanished since it was found is not there.
-        let Some(vm) = store.vm(&hit.moref) else { continue };
+        let vm = store.vm(&hit.moref).ok_or_else(|| {
+            let endpoint = handle.inventory.endpoint();
+            format!("vCenter {endpoint}: {} was found but cannot be read; looking again", hit.moref.id)
+        })?;
         let location = handle.locate(&vm);
         let machine = Machine { vcenter, moref: hit.moref };
         if let Scope::Outside(datacenter) = store.scope_of(&vm) {
@@ -111,10 +153,11 @@ pub(super) fn in_scope(shared: &Shared, vcenter: usize, hits: Vec<Hit>) -> (Vec<
             }
             outside.push(format!("{location} matches but is in datacenter {datacenter}"));
         } else {
-            inside.push(Match { machine, by: hit.by, location });
+            let marks = Marks::of(&vm, vcenter_uuid.as_deref(), node);
+            inside.push(Match { machine, by: hit.by, marks, location });
         }
     }
-    (inside, outside)
+    Ok((inside, outside))
 }
 
 /// Says what was looked for and where, and what usually helps.

@@ -2,6 +2,7 @@
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use super::afresh::Glance;
 use super::identify::Machine;
 use super::roster::Roster;
 use crate::cloud::{Existence, MachineRecord, NodeIdentity};
@@ -37,6 +38,7 @@ pub(super) struct Shared {
     pub(super) nodes: Nodes,
     pub(super) inbox: mpsc::UnboundedSender<Message>,
     pub(super) desk: mpsc::UnboundedSender<Question>,
+    pub(super) glances: mpsc::UnboundedSender<Glance>,
 }
 
 /// What the resolver is told.

@@ -70,14 +70,16 @@ fn unknown(node: &Node, error: &InstanceError, away: &[&str]) -> Finding {
             let weak = [FoundBy::DnsName.as_str(), FoundBy::Ip.as_str()];
             let fix = if candidates.iter().all(|candidate| weak.contains(&candidate.found_by)) {
                 "no VM has the Node's systemUUID, so that only name and address are left: correct the uuid that \
-                 the guest shows, or take VMs that do not belong to the cluster out of the account's sight"
+                 the guest shows, start the kubelet with a --node-ip that is in the guest of one VM alone, or \
+                 take VMs that do not belong to the cluster out of the account's sight"
             } else {
-                "give each VM a BIOS uuid of its own (clones may share one), or take those that do not belong to \
-                 the cluster out of the account's sight"
+                "give each VM a BIOS uuid of its own (clones may share one), start the kubelet with a --node-ip \
+                 that is in the guest of one VM alone, give that guest alone the Node's name as host name, or take \
+                 VMs that do not belong to the cluster out of the account's sight"
             };
             TOPIC.fail(name, text, fix)
         }
-        InstanceError::Mismatch { .. } => TOPIC.fail(
+        InstanceError::Mismatch(_) => TOPIC.fail(
             name,
             text,
             "if the machine was replaced under the same name, delete the Node and restart the kubelet, which \

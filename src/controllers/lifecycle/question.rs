@@ -7,7 +7,7 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::decide::{Stance, Subject, stance};
 use super::rim::Context;
-use crate::cloud::{Existence, Instances};
+use crate::cloud::{Existence, Instances, Power};
 use crate::controllers::identity::{identity, record};
 use crate::k8s::Node;
 
@@ -42,11 +42,31 @@ pub(super) async fn ask<I: Instances>(
     }
 }
 
+/// Whether the machine is switched off now, as its vCenter says at this moment. "I do not know" is no,
+/// and so is a question that has become pointless.
+pub(super) async fn is_off_now<I: Instances>(node: &Node, context: &Context<I>) -> bool {
+    let subject = Subject::of(node);
+    let answer = async {
+        // Never closed: an error could only mean that there is no limit any more.
+        let _permit = context.questions.acquire().await.ok();
+        let (identity, record) = (identity(node), record(node));
+        in_time(context.instances.existence_now(&identity, record.as_ref())).await
+    };
+    tokio::select! {
+        answer = answer => matches!(answer, Existence::Exists(Power::Off(_))),
+        () = interest_lost(node, &subject, context) => false,
+        () = context.stop.clone() => false,
+    }
+}
+
 async fn existence<I: Instances>(node: &Node, context: &Context<I>) -> Existence {
     // Never closed: an error could only mean that there is no limit any more.
     let _permit = context.questions.acquire().await.ok();
     let (identity, record) = (identity(node), record(node));
-    let answer = context.instances.existence(&identity, record.as_ref());
+    in_time(context.instances.existence(&identity, record.as_ref())).await
+}
+
+async fn in_time(answer: impl Future<Output = Existence>) -> Existence {
     tokio::time::timeout(DEADLINE, answer)
         .await
         .unwrap_or_else(|_| Existence::Unknown(format!("no answer in {} s", DEADLINE.as_secs())))

@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 
 use super::decide::{Action, Decision, Stance, Subject, stance};
 use super::options::{Count, Options};
-use super::out_of_service::{self, Step};
-use super::question::ask;
+use super::out_of_service::{self, Cause, Step};
+use super::question::{ask, is_off_now};
 use super::verdicts::Verdicts;
 use super::volumes::Attachments;
 use super::{explain, taint};
@@ -86,7 +86,12 @@ pub(super) async fn reconcile<I: Instances>(
 }
 
 /// Decides with the volumes in sight. They take time to see; a Node that changed meanwhile is left as it is.
-async fn look_for_volumes<I>(node: &Node, decision: &mut Decision, oldest: Duration, context: &Context<I>) {
+async fn look_for_volumes<I: Instances>(
+    node: &Node,
+    decision: &mut Decision,
+    oldest: Duration,
+    context: &Context<I>,
+) {
     let volumes = context.attachments.of(node.name(), oldest).await;
     let current = context.store.get(&ObjectRef::new(node.name()));
     let same = |current: &Node| stance(current) == Stance::Ask && Subject::of(current) == Subject::of(node);
@@ -97,6 +102,14 @@ async fn look_for_volumes<I>(node: &Node, decision: &mut Decision, oldest: Durat
         }
         // The change itself leads to another look.
         _ => Step::Wait(context.options.monitor_period),
+    };
+    // The last word before volumes are detached by force: what was said of a machine that is watched
+    // came by the long poll, and it may have been switched on since. One that is gone was looked for now.
+    let step = match step {
+        Step::Take(Cause::Off) if decision.actions.is_empty() && !is_off_now(node, context).await => {
+            Step::Wait(context.options.monitor_period)
+        }
+        step => step,
     };
     step.apply(decision);
 }

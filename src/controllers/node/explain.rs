@@ -1,6 +1,6 @@
 //! Why nothing is done for a Node, in words that help.
 
-use crate::cloud::{InstanceError, ProviderIdError};
+use crate::cloud::{InstanceError, MACHINE_ANNOTATION, ProviderIdError};
 use crate::controllers::identity::identity;
 use crate::k8s::{Node, NodeEvent};
 
@@ -20,13 +20,16 @@ pub(super) fn unknown_instance(node: &Node, error: &InstanceError) -> Option<Nod
         InstanceError::Ambiguous(_) => Some(NodeEvent::warning(
             "AmbiguousInstance",
             format!(
-                "{error}. Looked for {}. Nothing is written, because any of them could be this Node. Give \
+                "{error}. Looked for {}. Nothing is written, because any of them could be this Node. One of them \
+                 is taken as soon as something tells it from the others and nothing speaks for another: the \
+                 kubelet's --node-ip or the Node's name in its guest alone, or the annotation {}. Or give \
                  each VM its own BIOS uuid (clones may share one), or take those that do not belong to the \
                  cluster out of the account's sight.",
-                sought(node)
+                sought(node),
+                MACHINE_ANNOTATION
             ),
         )),
-        InstanceError::Mismatch { .. } => Some(NodeEvent::warning(
+        InstanceError::Mismatch(_) => Some(NodeEvent::warning(
             "InstanceMismatch",
             format!(
                 "This Node names two VMs: {error}. Nothing is written. If the machine was replaced under \
@@ -70,5 +73,6 @@ fn sought(node: &Node) -> String {
     let mut texts: Vec<String> =
         parts.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?))).collect();
     texts.push(format!("name {}", identity.name));
+    texts.extend(identity.provided_ips.iter().map(|ip| format!("--node-ip {ip}")));
     texts.join(", ")
 }

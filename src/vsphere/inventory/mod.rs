@@ -191,6 +191,14 @@ impl Inventory {
         self.ask(|reply| Command::Look { suspects: suspects.clone(), reply }).await
     }
 
+    /// Reads machines now, watched or not; those that cannot be seen are left out.
+    ///
+    /// # Errors
+    /// Any error means that nothing is known.
+    pub async fn read(&self, vms: Vec<MoRef>) -> Result<Vec<Vm>, Error> {
+        sighting::read_machines(&self.session.connect().await?, vms).await
+    }
+
     /// Watches these machines from now on; when this returns, the store has those that exist.
     pub async fn join(&self, vms: Vec<MoRef>) -> Result<(), Error> {
         self.ask(|reply| Command::Join { vms: vms.clone(), reply }).await

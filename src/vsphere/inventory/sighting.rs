@@ -6,10 +6,15 @@ use super::Vm;
 use super::lookup::{Hit, Lookup, Query};
 use super::vm::VM_PROPERTIES;
 use crate::vsphere::soap::FaultKind;
-use crate::vsphere::types::{FilterSpec, PropertySpec, RetrievePropertiesEx};
+use crate::vsphere::types::{
+    ContinueRetrievePropertiesEx, FilterSpec, PropertySpec, RetrievePropertiesEx, RetrieveResult,
+};
 use crate::vsphere::{Connection, Error, MoRef};
 
 const NAME: &[PropertySpec] = &[PropertySpec { kind: "ManagedEntity", paths: &["name"] }];
+
+/// Machines per page: about 500 kB.
+const READ_PAGE: i32 = 250;
 
 /// A machine whose existence is in question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -97,6 +102,21 @@ async fn read_machine(connection: &Connection, moref: &MoRef) -> Result<Option<V
         },
         Err(error) if error.fault_kind() == Some(FaultKind::ManagedObjectNotFound) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// The properties of those machines that can be seen.
+pub(super) async fn read_machines(connection: &Connection, vms: Vec<MoRef>) -> Result<Vec<Vm>, Error> {
+    let collector = &connection.content().property_collector;
+    let spec = FilterSpec::of_objects(vms, VM_PROPERTIES);
+    let first = RetrievePropertiesEx { collector, spec, max_objects: READ_PAGE, skip_missing: true };
+    let mut page = connection.call(&first).await?;
+    let mut read = Vec::new();
+    loop {
+        let RetrieveResult { token, objects } = page;
+        read.extend(objects.into_iter().map(Vm::read));
+        let Some(token) = token else { return Ok(read) };
+        page = connection.call(&ContinueRetrievePropertiesEx { collector, token: &token }).await?;
     }
 }
 

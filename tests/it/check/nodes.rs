@@ -68,7 +68,9 @@ async fn nodes_with_a_problem_have_a_line_each() {
     let silent = VmSpec { tools: Some("none".into()), ..VmSpec::named("silent") };
     let twins =
         ["twin-a", "twin-b"].map(|name| VmSpec { host_name: Some("twin".into()), ..VmSpec::named(name) });
-    let odd = vcsim.create(&[vec![silent], twins.to_vec()].concat()).await.unwrap();
+    let told =
+        ["told-a", "told-b"].map(|name| VmSpec { host_name: Some("told".into()), ..VmSpec::named(name) });
+    let odd = vcsim.create(&[vec![silent], twins.to_vec(), told.to_vec()].concat()).await.unwrap();
     let mut nodes = specs(&vms);
     nodes[2].taints.clear();
     nodes[2].provider_id = Some(format!("vsphere://{}", vms[2].uuid));
@@ -78,6 +80,11 @@ async fn nodes_with_a_problem_have_a_line_each() {
         .register(&[
             NodeSpec::new("silent", &odd[0].uuid),
             NodeSpec::new("twin", nowhere),
+            NodeSpec {
+                // Which of the two it is, its kubelet's address tells.
+                provided_node_ip: odd[4].addresses.as_ref().map(|all| all[0].clone()),
+                ..NodeSpec::new("told", "")
+            },
             NodeSpec::new("lost", "4237bbbb-5c1c-0b7d-6f2e-0123456789ab"),
         ])
         .await;
@@ -95,6 +102,9 @@ async fn nodes_with_a_problem_have_a_line_each() {
         assert!(line.contains(part), "{part}: {line}");
     }
 
+    let line = verbose.stdout.lines().find(|line| line.contains(" told ")).unwrap();
+    assert!(line.contains("(told-b)"), "{line}");
+
     let checked = check(&config, &cluster).await;
     assert_eq!(checked.code, Some(1), "{}", checked.stdout);
     let failures = checked.of("nodes", "fail");
@@ -110,7 +120,7 @@ async fn nodes_with_a_problem_have_a_line_each() {
     let warnings = checked.of("nodes", "warn");
     assert!(warnings[0].starts_with("fine-2 | ") && warnings[0].contains("switched off"), "{warnings:?}");
     let told = checked.of("nodes", "ok");
-    assert!(told[0].contains("2 of 6 are all right"), "{told:?}");
+    assert!(told[0].contains("3 of 7 are all right"), "{told:?}");
     left_nothing(&vcsim, &cluster).await;
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Node;
-use xtask::testbed::{Manager, Vcsim, VcsimOptions, Vm};
+use xtask::testbed::{Manager, ManagerOptions, Vcsim, VcsimOptions, Vm};
 
 use crate::support::{Cluster, Config, SOON, names, specs};
 
@@ -27,6 +27,16 @@ pub(super) fn hasty(cluster: &Cluster, config: &Config) -> Manager {
 
 /// The same, with more flags; they win.
 pub(super) fn hasty_with(cluster: &Cluster, config: &Config, flags: &[&str]) -> Manager {
+    hasty_by(cluster, config, flags, |_| ())
+}
+
+/// The same, started in another way.
+pub(super) fn hasty_by(
+    cluster: &Cluster,
+    config: &Config,
+    flags: &[&str],
+    change: impl FnOnce(&mut ManagerOptions),
+) -> Manager {
     let defaults = [
         ("--node-monitor-period", "300ms"),
         ("--deletion-confirm-after", "1s"),
@@ -37,6 +47,7 @@ pub(super) fn hasty_with(cluster: &Cluster, config: &Config, flags: &[&str]) -> 
         let left = defaults.iter().filter(|(flag, _)| !flags.iter().any(|given| given.starts_with(flag)));
         options.args.extend(left.map(|(flag, value)| format!("{flag}={value}")));
         options.args.extend(flags.iter().map(ToString::to_string));
+        change(options);
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xtask::testbed::{Fault, FaultKind, Nic, Vcsim, VcsimOptions, VmSpec};
+use xtask::testbed::{Fault, FaultKind, Nic, NodeSpec, Power, Vcsim, VcsimOptions, VmSpec};
 
 use super::common::{CONFIRM, LONG, has_shutdown_taint, hasty, hasty_with, initialise, machine, vcenter};
 use crate::support::{Cluster, Config, LATER, Proxy, SOON, Vcenter, addresses, names, provider_id};
@@ -81,7 +81,7 @@ async fn a_machine_whose_uuids_have_changed_is_still_the_same_object() {
 async fn a_deletion_waits_until_every_vcenter_has_answered() {
     let cluster = Cluster::get().await;
     let (east, west) = (vcenter("east").await, vcenter("west").await);
-    let vms = east.create_vms("east-", 2).await.unwrap();
+    let vms = east.create_vms("east-", 3).await.unwrap();
     let others = west.create_vms("west-", 1).await.unwrap();
     let proxy = Proxy::to(west.port());
     let mut way_west = Vcenter::of(&west);
@@ -97,11 +97,25 @@ async fn a_deletion_waits_until_every_vcenter_has_answered() {
     }
     let message = cluster.event("east-0", "InstanceExistenceUnknown").await;
     assert!(message.contains(&format!("127.0.0.1:{}", proxy.port())), "{message}");
+
+    // Everything else goes on for the machines of the one that is there.
+    initialise(&cluster, &east.create_vms("new-", 1).await.unwrap()).await;
+    let nics = vec![Nic { addresses: vec!["10.99.0.7".into()], ..Nic::default() }];
+    east.patch_vm("east-1", &VmSpec { nics: Some(nics), ..VmSpec::default() }).await.unwrap();
+    let told = |node: &_| addresses(node).contains(&"InternalIP 10.99.0.7".to_owned());
+    cluster.node_when("the new address arrives", "east-1", told).await;
+    east.power("east-2", Power::PoweredOff).await.unwrap();
+    cluster.set_ready("east-2", false).await;
+    cluster.node_when("it is off", "east-2", has_shutdown_taint).await;
+
     tokio::time::sleep(LONG).await;
     assert!(cluster.has("east-0").await);
+    assert!(!has_shutdown_taint(&cluster.node("west-0").await), "of that nothing is known");
     proxy.bring_up();
     cluster.deleted("east-0", LATER).await;
-    assert!(cluster.has("west-0").await);
+    for name in ["east-1", "east-2", "west-0"] {
+        assert!(cluster.has(name).await, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -175,6 +189,46 @@ async fn answers_that_are_no_answers_prove_nothing() {
     }
     vcsim.delete_vm("doubted-0").await.unwrap();
     cluster.deleted("doubted-0", LATER).await;
+}
+
+#[tokio::test]
+async fn a_search_that_breaks_off_in_the_middle_proves_nothing() {
+    let cluster = Cluster::get().await;
+    let vcsim = vcenter("vc0").await;
+    // They fill the first page of the search.
+    vcsim.create_vms("foreign-", 600).await.unwrap();
+    let vms = vcsim.create_vms("late-", 4).await.unwrap();
+    let initialised = |vm: &xtask::testbed::Vm| {
+        let provider_id = Some(format!("vsphere://{}", vm.uuid));
+        NodeSpec { provider_id, taints: Vec::new(), ..NodeSpec::new(&vm.name, &vm.uuid) }
+    };
+    cluster.register(&vms.iter().map(initialised).collect::<Vec<_>>()).await;
+    vcsim.delete_vm("late-0").await.unwrap();
+    for name in names(&vms) {
+        cluster.set_ready(name, false).await;
+    }
+    let breaks_off = async |kind: FaultKind| {
+        vcsim.add_fault(&Fault::new("ContinueRetrievePropertiesEx", kind)).await.unwrap()
+    };
+    let mut rule = breaks_off(FaultKind::Truncate).await;
+    // Without the node controller no machine is watched, so that all are searched for.
+    let _manager = hasty_with(&cluster, &Config::of(&[&vcsim]), &["--controllers=cloud-node-lifecycle"]);
+    cluster.event("late-0", "InstanceExistenceUnknown").await;
+    let fault = |kind: &str| FaultKind::Soap(kind.into());
+    for kind in [fault("NoPermission"), fault("ManagedObjectNotFound"), FaultKind::Malformed] {
+        let next = breaks_off(kind.clone()).await;
+        vcsim.remove_fault(&rule).await.unwrap();
+        rule = next;
+        tokio::time::sleep(CONFIRM * 3 / 2).await;
+        for name in names(&vms) {
+            assert!(cluster.has(name).await, "{kind:?}: {name}");
+        }
+    }
+    vcsim.remove_fault(&rule).await.unwrap();
+    cluster.deleted("late-0", LATER).await;
+    for name in &names(&vms)[1..] {
+        assert!(cluster.has(name).await, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A failed test is what they are for.
 
 mod breaker;
+mod clock;
 mod common;
 mod deletion;
 mod doubt;
 mod power;
+mod stale;
 mod states;
+mod twins;
 mod volumes;

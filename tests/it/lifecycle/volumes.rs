@@ -19,7 +19,7 @@ const DRIVER: &str = "csi.example.com";
 /// A machine that was switched off is dead a moment later.
 const IMPATIENT: &[&str] = &["--out-of-service-grace=1s"];
 
-fn is_out_of_service(node: &Node) -> bool {
+pub(super) fn is_out_of_service(node: &Node) -> bool {
     let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_ref());
     taints.into_iter().flatten().any(|taint| {
         (taint.key.as_str(), taint.value.as_deref(), taint.effect.as_str())
@@ -32,7 +32,7 @@ fn is_marked(node: &Node) -> bool {
 }
 
 /// A cluster whose manager may see which nodes hold volumes, which upstream's roles do not permit.
-async fn cluster() -> Cluster {
+pub(super) async fn cluster() -> Cluster {
     let cluster = Cluster::of_its_own().await;
     let rules =
         json!([{"apiGroups": ["storage.k8s.io"], "resources": ["volumeattachments"], "verbs": ["list"]}]);
@@ -60,7 +60,7 @@ fn attachments(cluster: &Cluster) -> Api<VolumeAttachment> {
 }
 
 /// Attaches a volume to a node, as the attach-detach controller does.
-async fn attach(cluster: &Cluster, name: &str, node: &str) {
+pub(super) async fn attach(cluster: &Cluster, name: &str, node: &str) {
     let spec = json!({"attacher": DRIVER, "nodeName": node, "source": {"persistentVolumeName": name}});
     create(&attachments(cluster), json!({"metadata": {"name": name}, "spec": spec})).await;
 }

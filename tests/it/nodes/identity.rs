@@ -52,49 +52,6 @@ async fn a_machine_that_appears_after_its_node_is_seen_at_once() {
 }
 
 #[tokio::test]
-async fn two_machines_with_one_uuid_are_named_and_none_is_taken() {
-    let cluster = Cluster::get().await;
-    let vcsim = vcenter().await;
-    let vms = vcsim.create(&[vm("original", UUID), vm("clone", UUID)]).await.unwrap();
-    let manager = cluster.manager_with(&Config::of(&[&vcsim]), talkative);
-    cluster.register(&[NodeSpec::new("original", UUID)]).await;
-    let message = cluster.event("original", "AmbiguousInstance").await;
-    for vm in &vms {
-        assert!(message.contains(&format!("{} ({})", vm.moref, vm.name)), "{message}");
-    }
-    assert!(cluster.node_writes().is_empty(), "{:?}", cluster.node_writes());
-
-    asked_often(&manager).await;
-    let gone = Instant::now();
-    vcsim.delete_vm("clone").await.unwrap();
-    cluster.initialised(&["original"], SOON).await;
-    assert!(gone.elapsed() < Duration::from_millis(1500), "{:?}", gone.elapsed());
-}
-
-#[tokio::test]
-async fn two_machines_with_one_host_name_are_named_and_none_is_taken() {
-    let cluster = Cluster::get().await;
-    let vcsim = vcenter().await;
-    let twin = |name: &str| VmSpec { host_name: Some("twin".into()), ..VmSpec::named(name) };
-    let vms = vcsim.create(&[twin("castor"), twin("pollux")]).await.unwrap();
-    let manager = cluster.manager_with(&Config::of(&[&vcsim]), talkative);
-    cluster.register(&[NodeSpec::new("twin", "")]).await;
-    let message = cluster.event("twin", "AmbiguousInstance").await;
-    for vm in &vms {
-        assert!(message.contains(&format!("{} ({})", vm.moref, vm.name)), "{message}");
-    }
-    assert!(cluster.node_writes().is_empty(), "{:?}", cluster.node_writes());
-
-    asked_often(&manager).await;
-    let renamed = Instant::now();
-    let other = VmSpec { host_name: Some("pollux".into()), ..VmSpec::default() };
-    vcsim.patch_vm("pollux", &other).await.unwrap();
-    let nodes = cluster.initialised(&["twin"], SOON).await;
-    assert!(renamed.elapsed() < Duration::from_millis(1500), "{:?}", renamed.elapsed());
-    assert_eq!(provider_id(&nodes[0]), Some(format!("vsphere://{}", vms[0].uuid).as_str()));
-}
-
-#[tokio::test]
 async fn a_provider_id_that_is_there_is_understood_and_left_as_it_is() {
     let cluster = Cluster::get().await;
     let vcsim = vcenter().await;
@@ -213,20 +170,4 @@ async fn nodes_without_a_uuid_are_found_by_their_names_in_any_case() {
         let kind = label(node, "node.kubernetes.io/instance-type");
         assert_eq!(kind, Some("vsphere-vm.cpu-2.mem-4gb.os-win10server"));
     }
-}
-
-#[tokio::test]
-async fn one_uuid_in_two_vcenters_is_told_with_both() {
-    let cluster = Cluster::get().await;
-    let (east, west) = (vcenter().await, vcenter().await);
-    east.create(&[vm("east", UUID)]).await.unwrap();
-    west.create(&[vm("west", UUID)]).await.unwrap();
-    let _manager = cluster.manager(&Config::of(&[&east, &west]));
-    cluster.register(&[NodeSpec::new("east", UUID)]).await;
-    let message = cluster.event("east", "AmbiguousInstance").await;
-    for (name, vcsim) in [("east", &east), ("west", &west)] {
-        assert!(message.contains(&format!("({name}) in vCenter 127.0.0.1:{}", vcsim.port())), "{message}");
-    }
-    west.unregister("west").await.unwrap();
-    cluster.initialised(&["east"], SOON).await;
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A failed test is what they are for.
 
 mod addresses;
+mod ambiguity;
 mod company;
 mod credentials;
 mod identity;

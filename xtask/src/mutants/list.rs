@@ -79,6 +79,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
         test: "live::file::a_file_that_is_being_written_is_waited_for",
     },
     Mutant {
+        without: "the look at the machine right before its Node is taken out of service",
+        file: "src/controllers/lifecycle/rim.rs",
+        replace: "decision.actions.is_empty() && !is_off_now(",
+        with: "!decision.actions.is_empty() && !is_off_now(",
+        test: "lifecycle::stale::a_machine_that_was_switched_on_while_the_watch_was_stalled_stays_in_service",
+    },
+    Mutant {
+        without: "the rule that proofs which contradict each other decide nothing",
+        file: "src/provider/tell_apart.rs",
+        replace: "CLUES.iter().all(agrees)",
+        with: "CLUES.iter().any(agrees)",
+        test: "nodes::ambiguity::proofs_that_contradict_each_other_are_told_and_none_is_believed",
+    },
+    Mutant {
         without: "the news that the API server is back",
         file: "src/k8s/presence.rs",
         replace: "self.0.returns.send_modify(|count| *count += 1);",

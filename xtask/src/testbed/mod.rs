@@ -6,6 +6,7 @@
 //! without having been asked to. The first use builds the Go programs, once.
 
 mod build;
+mod clock;
 mod control;
 mod faults;
 mod fingerprint;
@@ -21,6 +22,7 @@ mod vms;
 mod wait;
 
 pub use build::{Binaries, Progress, build, build_all, build_kustomize, build_peer, peer_version, workspace};
+pub use clock::WallClock;
 pub use control::{Certificate, Object, Session};
 pub use faults::{Fault, FaultKind};
 pub use kube::{Kube, KubeOptions};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::*;
-use crate::cloud::{Address, AddressKind, Addresses, Candidate, Zone, parse_uuid};
+use crate::cloud::{Address, AddressKind, Addresses, Candidate, Mismatch, Zone, parse_uuid};
 use crate::vsphere::inventory::{FoundBy, Vm, ZoneFacts, ZoneTags};
 
 const UUID: &str = "4237aaaa-5c1c-0b7d-6f2e-0123456789ab";
@@ -154,7 +154,11 @@ fn what_a_manager_would_change_of_a_node_at_work_is_told() {
 
 #[test]
 fn nodes_without_a_machine() {
-    let candidate = |id: &str| Candidate { location: format!("{id} in vc"), found_by: "DNS name" };
+    let candidate = |id: &str| Candidate {
+        location: format!("{id} in vc"),
+        found_by: "DNS name",
+        ..Candidate::default()
+    };
     for (error, severity, part) in [
         (InstanceError::NotFound("none".into()), Severity::Failure, "none"),
         (
@@ -163,7 +167,10 @@ fn nodes_without_a_machine() {
             "vm-2 in vc",
         ),
         (
-            InstanceError::Mismatch { by_provider_id: candidate("vm-1"), by_system_uuid: candidate("vm-2") },
+            InstanceError::Mismatch(Box::new(Mismatch {
+                by_provider_id: candidate("vm-1"),
+                by_system_uuid: candidate("vm-2"),
+            })),
             Severity::Failure,
             "systemUUID names vm-2",
         ),

@@ -21,6 +21,8 @@ mod volumes;
 /// Whether machines exist, by node name. A question about any other is never answered.
 struct Machines {
     answers: Mutex<BTreeMap<String, Existence>>,
+    /// What is the case now where that is something else.
+    now: Mutex<BTreeMap<String, Existence>>,
     asked: Mutex<Vec<(String, Option<MachineRecord>)>>,
     asking: AtomicUsize,
     most_at_once: AtomicUsize,
@@ -50,6 +52,14 @@ impl Instances for Machines {
         let Some(answer) = answer else { return std::future::pending().await };
         self.asking.fetch_sub(1, Ordering::SeqCst);
         answer
+    }
+
+    async fn existence_now(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+        let now = self.now.lock().unwrap().get(&node.name).cloned();
+        match now {
+            Some(answer) => answer,
+            None => self.existence(node, record).await,
+        }
     }
 
     fn changes(&self) -> BoxStream<'static, String> {
@@ -90,6 +100,7 @@ impl Cluster {
         }
         let machines = Arc::new(Machines {
             answers: Mutex::new(answers),
+            now: Mutex::default(),
             asked: Mutex::default(),
             asking: AtomicUsize::default(),
             most_at_once: AtomicUsize::default(),

@@ -66,6 +66,30 @@ async fn a_node_that_speaks_up_before_the_taint_arrives_has_none() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_a_machine_that_is_off_at_this_moment_is_out_of_service() {
+    let off = || exists(Power::Off(Duration::from_secs(9)));
+    let cluster = Cluster::start([(node("node-1", "Unknown"), Some(exists(Power::On)))], at_once()).await;
+    cluster.api.attach("csi-1", "node-1");
+    let now = |answer| cluster.machines.now.lock().unwrap().insert("node-1".to_owned(), answer);
+    now(exists(Power::On));
+    cluster.machines.set("node-1", off());
+    for answer in [
+        exists(Power::On),
+        exists(Power::Suspended),
+        exists(Power::Unknown),
+        gone(),
+        Existence::Unknown("away".to_owned()),
+    ] {
+        now(answer.clone());
+        settle().await;
+        assert!(!marked(&cluster), "{answer:?}");
+    }
+    now(off());
+    eventually("out of service", || marked(&cluster)).await;
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_is_deleted_when_its_volumes_are_released_or_the_wait_is_over() {
     let release_timeout = Duration::from_secs(3);
     let options =

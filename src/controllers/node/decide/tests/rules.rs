@@ -1,7 +1,7 @@
 //! Each rule a row: what happens to a Node and when nothing does.
 
 use super::*;
-use crate::cloud::Candidate;
+use crate::cloud::{Candidate, Mismatch};
 use crate::k8s::{EventKind, Repeat};
 
 #[test]
@@ -121,7 +121,11 @@ fn a_zone_in_the_old_spelling_is_followed_at_once() {
 
 #[test]
 fn without_a_machine_nothing_is_written_and_the_reason_is_told() {
-    let candidate = |location: &str| Candidate { location: location.to_owned(), found_by: "BIOS uuid" };
+    let candidate = |location: &str| Candidate {
+        location: location.to_owned(),
+        found_by: "BIOS uuid",
+        ..Candidate::default()
+    };
     let (a, b) = (candidate("vm-1 (a) in vCenter x"), candidate("vm-2 (b) in vCenter y"));
     for (error, reason, at_work, text) in [
         (InstanceError::NotFound("2 vCenters answered".into()), "InstanceNotFound", true, UUID),
@@ -132,7 +136,7 @@ fn without_a_machine_nothing_is_written_and_the_reason_is_told() {
             "vm-2 (b) in vCenter y",
         ),
         (
-            InstanceError::Mismatch { by_provider_id: a, by_system_uuid: b },
+            InstanceError::Mismatch(Box::new(Mismatch { by_provider_id: a, by_system_uuid: b })),
             "InstanceMismatch",
             true,
             "vm-1 (a) in vCenter x",
