@@ -103,7 +103,8 @@ impl Task {
         loop {
             let (started, credentials) = (Instant::now(), self.session.credentials());
             let Err(error) = self.connected().await else { return };
-            self.suspect = error.is_transient();
+            // A login that is there proves nothing: who says that vCenter is up has asked it.
+            self.suspect = error.is_transient() || matches!(error, Error::Fault { .. });
             let was_up = *self.health.borrow() == Health::Up;
             if was_up && started.elapsed() > STEADY {
                 pause = FIRST_PAUSE;

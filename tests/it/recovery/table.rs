@@ -12,7 +12,6 @@ use super::common::World;
 use super::faults::{Readiness, Trouble};
 use super::load::Done;
 use super::pulse::Beat;
-use crate::support::SOON;
 
 /// What is promised is 5 s; this is for a machine that is busy with other tests as well.
 const RECOVERED: Duration = Duration::from_secs(15);
@@ -143,7 +142,7 @@ fn logins(made: &Requests) -> (u64, u64) {
 
 /// How long after `end` the manager says that it is ready, and for good.
 async fn ready_again(world: &World, end: Instant) -> Duration {
-    eventually("it is ready again", SOON, async || {
+    eventually("it is ready again", RECOVERED, async || {
         let beats = world.pulse.since(end);
         let last = beats.iter().rposition(|beat| !is_ready(beat)).map_or(0, |last| last + 1);
         beats.get(last).map(|beat| beat.at - end).ok_or_else(|| format!("{:?}", beats.last()))
