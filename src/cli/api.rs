@@ -10,7 +10,7 @@ use tower::util::option_layer;
 use super::flags::api::Flags;
 use super::flags::go;
 use crate::k8s::leader::{Leadership, WriteGuard};
-use crate::k8s::{CountRequests, RateLimit};
+use crate::k8s::{CountRequests, Presence, RateLimit};
 use crate::metrics::RestClient;
 
 const NO_CLIENT: &str = "cannot set up the client for the API server";
@@ -21,6 +21,7 @@ pub(super) struct ApiServer {
     config: Config,
     limit: Option<RateLimit>,
     metrics: RestClient,
+    presence: Presence,
 }
 
 impl ApiServer {
@@ -44,7 +45,15 @@ impl ApiServer {
         if let Some(master) = master {
             config.cluster_url = master;
         }
-        Ok(Self { config, limit: flags.limit(), metrics })
+        // The client's own tries sleep for up to a quarter of an hour, and nothing wakes them. Whoever
+        // asks tries again by itself, and knows when.
+        config.default_retry = false;
+        Ok(Self { config, limit: flags.limit(), metrics, presence: Presence::default() })
+    }
+
+    /// Whether it answers.
+    pub(super) fn presence(&self) -> &Presence {
+        &self.presence
     }
 
     /// For who works as the leader: nothing is written once the leadership is over. Without election
@@ -53,16 +62,15 @@ impl ApiServer {
         let guard = option_layer(leadership.cloned().map(WriteGuard::new));
         let limit = option_layer(self.limit.clone());
         let builder = ClientBuilder::try_from(self.config.clone()).context(NO_CLIENT)?;
-        Ok(builder.with_layer(&self.counting()).with_layer(&guard).with_layer(&limit).build())
+        let builder = builder.with_layer(&self.presence).with_layer(&self.counting());
+        Ok(builder.with_layer(&guard).with_layer(&limit).build())
     }
 
     /// For leader election and for questions about who may read what: they must not wait behind anything
-    /// else, and who asks tries again by itself.
+    /// else.
     pub(super) fn election_client(&self) -> anyhow::Result<Client> {
-        let mut config = self.config.clone();
-        config.default_retry = false;
-        let builder = ClientBuilder::try_from(config).context(NO_CLIENT)?;
-        Ok(builder.with_layer(&self.counting()).build())
+        let builder = ClientBuilder::try_from(self.config.clone()).context(NO_CLIENT)?;
+        Ok(builder.with_layer(&self.presence).with_layer(&self.counting()).build())
     }
 
     fn counting(&self) -> CountRequests {

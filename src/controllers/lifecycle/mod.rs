@@ -82,7 +82,8 @@ pub(super) fn attach<I: Instances>(
     }
     // Before the first question is asked, so that no change of an answer goes unheard.
     let changes = instances.changes().map(|name| ObjectRef::<Node>::new(&name));
-    let (names, occasions) = (feed.subscribe(), queue.clone());
+    let (names, occasions, ledger) = (feed.subscribe(), queue.clone(), Arc::new(Ledger::default()));
+    let names = stream::select(names, feed.unwritten(Arc::clone(&ledger)));
     let context = Arc::new(Context {
         nodes: Api::all(client.clone()),
         store: feed.store(),
@@ -90,7 +91,7 @@ pub(super) fn attach<I: Instances>(
         attachments: Attachments::new(client.clone()),
         recorder: EventRecorder::new(client, COMPONENT).observed(metrics.events.clone()),
         queue,
-        ledger: Ledger::default(),
+        ledger,
         verdicts: Verdicts::new(options.clone()),
         census: Census::default(),
         questions: Semaphore::new(options.concurrency.get()),

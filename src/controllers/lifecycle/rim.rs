@@ -39,7 +39,7 @@ pub(super) struct Context<I> {
     pub(super) recorder: EventRecorder,
     pub(super) queue: Queue,
     pub(super) options: Options,
-    pub(super) ledger: Ledger,
+    pub(super) ledger: Arc<Ledger>,
     pub(super) verdicts: Verdicts,
     pub(super) census: Census,
     pub(super) questions: Semaphore,

@@ -211,6 +211,9 @@ async fn a_search_that_breaks_off_in_the_middle_proves_nothing() {
         vcsim.add_fault(&Fault::new("ContinueRetrievePropertiesEx", kind)).await.unwrap()
     };
     let mut rule = breaks_off(FaultKind::Truncate).await;
+    // One that is asked about alone is looked up by its uuid, which takes no second page.
+    let alone = Fault::new("FindAllByUuid", FaultKind::Soap("NoPermission".into()));
+    let alone = vcsim.add_fault(&alone).await.unwrap();
     // Without the node controller no machine is watched, so that all are searched for.
     let _manager = hasty_with(&cluster, &Config::of(&[&vcsim]), &["--controllers=cloud-node-lifecycle"]);
     cluster.event("late-0", "InstanceExistenceUnknown").await;
@@ -224,7 +227,9 @@ async fn a_search_that_breaks_off_in_the_middle_proves_nothing() {
             assert!(cluster.has(name).await, "{kind:?}: {name}");
         }
     }
-    vcsim.remove_fault(&rule).await.unwrap();
+    for rule in [&rule, &alone] {
+        vcsim.remove_fault(rule).await.unwrap();
+    }
     cluster.deleted("late-0", LATER).await;
     for name in &names(&vms)[1..] {
         assert!(cluster.has(name).await, "{name}");

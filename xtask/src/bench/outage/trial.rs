@@ -135,7 +135,9 @@ impl Arena {
     /// The fault with all that happens during it.
     async fn strike(&mut self, fault: Fault, plan: &Plan) -> Result<Times> {
         if fault == Fault::Apiserver {
-            self.world.kube.restart_apiserver(fault.lasts()).await?;
+            self.world.kube.stop_apiserver()?;
+            tokio::time::sleep(fault.lasts()).await;
+            self.world.kube.start_apiserver().await?;
             let ended = Instant::now();
             // Before, nobody could have joined.
             return Ok(Times {
