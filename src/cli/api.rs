@@ -12,7 +12,7 @@ use tower::util::option_layer;
 use super::flags::api::Flags;
 use super::flags::go;
 use crate::k8s::leader::{Leadership, WriteGuard};
-use crate::k8s::{CountRequests, RateLimit};
+use crate::k8s::{CountRequests, Presence, RateLimit};
 use crate::metrics::RestClient;
 
 /// No answer of the API server lets a connection wait longer for its next byte. A watch has an end after
@@ -28,6 +28,7 @@ pub(super) struct ApiServer {
     config: Config,
     limit: Option<RateLimit>,
     metrics: RestClient,
+    presence: Presence,
 }
 
 impl ApiServer {
@@ -54,7 +55,15 @@ impl ApiServer {
         config.read_timeout = Some(READ_TIMEOUT);
         // The time that a connection was idle before is none in which an answer was waited for.
         config.reset_reader_on_write = true;
-        Ok(Self { config, limit: flags.limit(), metrics })
+        // The client's own tries sleep for up to a quarter of an hour, and nothing wakes them. Whoever
+        // asks tries again by itself, and knows when.
+        config.default_retry = false;
+        Ok(Self { config, limit: flags.limit(), metrics, presence: Presence::default() })
+    }
+
+    /// Whether it answers.
+    pub(super) fn presence(&self) -> &Presence {
+        &self.presence
     }
 
     /// For who works as the leader: nothing is written once the leadership is over. Without election
@@ -63,16 +72,15 @@ impl ApiServer {
         let guard = option_layer(leadership.cloned().map(WriteGuard::new));
         let limit = option_layer(self.limit.clone());
         let builder = ClientBuilder::try_from(self.config.clone()).context(NO_CLIENT)?;
-        Ok(builder.with_layer(&self.counting()).with_layer(&guard).with_layer(&limit).build())
+        let builder = builder.with_layer(&self.presence).with_layer(&self.counting());
+        Ok(builder.with_layer(&guard).with_layer(&limit).build())
     }
 
     /// For leader election and for questions about who may read what: they must not wait behind anything
-    /// else, and who asks tries again by itself.
+    /// else.
     pub(super) fn election_client(&self) -> anyhow::Result<Client> {
-        let mut config = self.config.clone();
-        config.default_retry = false;
-        let builder = ClientBuilder::try_from(config).context(NO_CLIENT)?;
-        Ok(builder.with_layer(&self.counting()).build())
+        let builder = ClientBuilder::try_from(self.config.clone()).context(NO_CLIENT)?;
+        Ok(builder.with_layer(&self.presence).with_layer(&self.counting()).build())
     }
 
     fn counting(&self) -> CountRequests {

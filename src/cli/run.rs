@@ -35,7 +35,7 @@ pub(super) async fn run(args: Args, source: Source, reading: Reading) -> anyhow:
     let stop = admin.unready_on(stop);
     let identity = identity().ok().context("the system has no random numbers")?;
     let election = args.leader.settings(identity);
-    let work = Work::new(&args, source, reading, &admin)?;
+    let work = Work::new(&args, source, reading, &admin, api.presence().clone())?;
     match election {
         None => work.run(&api.client(None)?, stop).await?,
         Some(settings) => {

@@ -14,9 +14,9 @@ use super::notices;
 use super::readiness::FleetInUse;
 use super::run::Stop;
 use super::server::Admin;
-use crate::controllers;
+use crate::controllers::{self, Observed};
 use crate::fleet::{self, Fleet, Reading, Source};
-use crate::k8s::Subject;
+use crate::k8s::{Presence, Subject};
 use crate::metrics::Metrics;
 use crate::vsphere::Session;
 
@@ -33,12 +33,20 @@ pub(super) struct Work {
     controllers: controllers::Options,
     metrics: Metrics,
     in_use: FleetInUse,
+    /// Of the API server.
+    presence: Presence,
 }
 
 impl Work {
     /// Prepares it, connecting to nothing. What is wrong with the configuration comes out here, on a
     /// standby too.
-    pub(super) fn new(args: &Args, source: Source, reading: Reading, admin: &Admin) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        args: &Args,
+        source: Source,
+        reading: Reading,
+        admin: &Admin,
+        presence: Presence,
+    ) -> anyhow::Result<Self> {
         check(&reading)?;
         Ok(Self {
             source: Arc::new(source),
@@ -50,6 +58,7 @@ impl Work {
             controllers: args.controllers(),
             metrics: admin.metrics.clone(),
             in_use: admin.fleet.clone(),
+            presence,
         })
     }
 
@@ -74,8 +83,9 @@ impl Work {
         let (source, reading) = (Arc::clone(&self.source), self.reading.clone());
         let following = fleet::follow(Arc::clone(&fleet), source, reading, self.config_poll_period, notices);
         let (client, options) = (client.clone(), self.controllers.clone());
+        let observed = Observed { metrics: &self.metrics, presence: &self.presence };
         tokio::select! {
-            () = controllers::run_observed(client, fleet.instances(), options, &self.metrics, over) => {}
+            () = controllers::run_observed(client, fleet.instances(), options, observed, over) => {}
             never = following => match never {},
         }
         self.in_use.set(None);

@@ -4,14 +4,16 @@
 //! subscriber got to it, and a slow subscriber holds up the others.
 
 use std::mem;
+use std::sync::Arc;
 
 use futures::channel::mpsc;
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use kube::Client;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::Event;
 
-use crate::k8s::{Node, departures, watch_nodes};
+use super::ledger::Ledger;
+use crate::k8s::{Node, Presence, departures, watch_nodes};
 
 type Listener = mpsc::UnboundedSender<ObjectRef<Node>>;
 type Farewell = Box<dyn FnMut(&str) + Send>;
@@ -22,16 +24,32 @@ pub(super) struct NodeFeed {
     writer: reflector::store::Writer<Node>,
     listeners: Vec<Listener>,
     farewells: Vec<Farewell>,
+    presence: Presence,
 }
 
 impl Default for NodeFeed {
     fn default() -> Self {
-        let (store, writer) = reflector::store();
-        Self { store, writer, listeners: Vec::new(), farewells: Vec::new() }
+        Self::of(Presence::default())
     }
 }
 
 impl NodeFeed {
+    /// From the API server whose presence this is.
+    pub(super) fn of(presence: Presence) -> Self {
+        let (store, writer) = reflector::store();
+        Self { store, writer, listeners: Vec::new(), farewells: Vec::new(), presence }
+    }
+
+    /// The Nodes that could not be written, each time that the API server is back. A watch that goes on
+    /// where it was tells nothing of them.
+    pub(super) fn unwritten(
+        &self,
+        ledger: Arc<Ledger>,
+    ) -> impl Stream<Item = ObjectRef<Node>> + Send + use<> {
+        let names = self.presence.returns().map(move |()| ledger.failing());
+        names.flat_map(stream::iter).map(|name| ObjectRef::new(&name))
+    }
+
     /// All Nodes as they are now.
     pub(super) fn store(&self) -> Store<Node> {
         self.store.clone()
@@ -97,7 +115,7 @@ mod tests {
     use super::*;
     use crate::k8s::testing::FakeApi;
     use serde_json::json;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     #[tokio::test]
     async fn every_subscriber_hears_of_every_node_that_is_in_the_store_by_then() {

@@ -66,6 +66,11 @@ impl Ledger {
         pause
     }
 
+    /// The Nodes whose last write has failed.
+    pub(super) fn failing(&self) -> Vec<String> {
+        self.lock().iter().filter(|(_, entry)| entry.failures > 0).map(|(name, _)| name.clone()).collect()
+    }
+
     /// There is nothing to do for a Node, or it is gone.
     pub(super) fn forget(&self, name: &str) {
         self.lock().remove(name);
@@ -101,7 +106,11 @@ mod tests {
         }
         assert_eq!(ledger.failed("n"), LONGEST_PAUSE);
         assert_eq!(ledger.failed("other"), SHORTEST_PAUSE);
+        let mut failing = ledger.failing();
+        failing.sort();
+        assert_eq!(failing, ["n", "other"]);
         ledger.wrote(&node("1"));
+        assert_eq!(ledger.failing(), ["other"]);
         assert_eq!(ledger.failed("n"), SHORTEST_PAUSE);
     }
 

@@ -15,6 +15,7 @@ use futures::{FutureExt, future};
 use kube::Client;
 
 use crate::cloud::Instances;
+use crate::k8s::Presence;
 use crate::metrics::Metrics;
 use feed::NodeFeed;
 
@@ -49,21 +50,31 @@ pub async fn run<I: Instances>(
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
-    run_observed(client, instances, options, &Metrics::default(), shutdown).await;
+    let observed = Observed { metrics: &Metrics::default(), presence: &Presence::default() };
+    run_observed(client, instances, options, observed, shutdown).await;
 }
 
-/// The same, with everything that happens counted.
+/// What is seen of the controllers, and what they see of the API server.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<'a> {
+    /// Where everything that happens is counted.
+    pub metrics: &'a Metrics,
+    /// A layer of the client; what could not be written is tried again when the API server is back.
+    pub presence: &'a Presence,
+}
+
+/// The same, observed.
 pub async fn run_observed<I: Instances>(
     client: Client,
     instances: Arc<I>,
     options: Options,
-    metrics: &Metrics,
+    Observed { metrics, presence }: Observed<'_>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let stop = shutdown.boxed().shared();
     let keep_label = options.node.as_ref().map(node::read_labels);
     let keep_label = move |key: &str| keep_label.as_ref().is_some_and(|keep| keep(key));
-    let mut feed = NodeFeed::default();
+    let mut feed = NodeFeed::of(presence.clone());
     let mut controllers = Vec::new();
     if let Some(options) = options.node {
         let instances = Arc::clone(&instances);

@@ -14,6 +14,7 @@ mod limit;
 mod list;
 mod node;
 mod patch;
+mod presence;
 mod secrets;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -32,5 +33,6 @@ pub use node::{
     NodeStatus, PROVIDED_NODE_IP, REGION, TAINT_OUT_OF_SERVICE, TAINT_SHUTDOWN, TAINT_UNINITIALIZED, ZONE,
 };
 pub use patch::{JsonPatch, Operation, Pointer};
+pub use presence::Presence;
 pub use secrets::{read_secret, watch_secret};
 pub use watch::{PAGE_SIZE, departures, watch_nodes};

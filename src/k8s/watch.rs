@@ -15,8 +15,10 @@ use super::Node;
 /// never gives back; the number of requests is of no matter at start.
 pub const PAGE_SIZE: u32 = 50;
 
-/// No longer than this without a look at the API server after it failed.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// No longer than this without a look at the API server after it failed: one request a second while it
+/// is away. What could not be written waits for the first that is answered, and a watch that has expired
+/// meanwhile pauses twice.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// All Nodes, now and as they change, with only those labels that `keep_label` names.
 ///

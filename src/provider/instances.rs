@@ -176,7 +176,9 @@ impl Instances for VsphereInstances {
     }
 
     fn forget(&self, node_name: &str) {
-        let _ = self.shared.inbox.send(Message::Forget(node_name.to_owned()));
+        // Here and now: another Node of the same name may come any moment, which is looked for anew.
+        let machine = self.shared.roster.remove(node_name);
+        let _ = self.shared.inbox.send(Message::Forget(node_name.to_owned(), machine));
     }
 }
 

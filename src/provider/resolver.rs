@@ -154,9 +154,14 @@ impl Resolver {
                     }
                 }
             }
-            Message::Forget(name) => {
-                self.leaving.extend(shared.roster.remove(&name));
-                self.end_search(&shared, &name);
+            Message::Forget(name, machine) => {
+                self.leaving.extend(machine);
+                // Unless its successor is here already, and has its own search or is about to.
+                if shared.roster.identity(&name).is_none() {
+                    self.end_search(&shared, &name);
+                } else {
+                    self.let_go(&shared);
+                }
             }
         }
     }
@@ -304,6 +309,11 @@ impl Resolver {
                 for (name, hits) in names.iter().zip(hits) {
                     let Some(identity) = shared.roster.identity(name) else { continue };
                     let Some(search) = self.searches.get_mut(name) else { continue };
+                    if !search.has_asked(vcenter) {
+                        self.leaving
+                            .extend(hits.into_iter().map(|hit| Machine { vcenter, moref: hit.moref }));
+                        continue;
+                    }
                     match in_scope(&shared, vcenter, &identity, hits) {
                         Ok((inside, outside)) => search.found(vcenter, inside, outside),
                         Err(why) => search.answers[vcenter] = Answer::Unknown(why),
@@ -313,7 +323,9 @@ impl Resolver {
             Err(why) => {
                 for name in names {
                     let Some(search) = self.searches.get_mut(name) else { continue };
-                    search.answers[vcenter] = Answer::Unknown(why.clone());
+                    if search.has_asked(vcenter) {
+                        search.answers[vcenter] = Answer::Unknown(why.clone());
+                    }
                 }
             }
         }

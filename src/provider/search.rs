@@ -47,6 +47,12 @@ impl Search {
         }
     }
 
+    /// Whether an answer of this vCenter is one to this search. As long as it was not asked, the answer
+    /// is to an earlier search, for a Node that had the name before and may have been another machine.
+    pub(super) fn has_asked(&self, vcenter: usize) -> bool {
+        !self.to_ask[vcenter] || self.answers[vcenter] != Answer::Pending
+    }
+
     /// Whether the Node remembers a machine in a vCenter that is none of those that have answered.
     pub(super) fn home_is_away(&self, shared: &Shared) -> bool {
         let is_home = |(vcenter, answer): (&VcenterHandle, &Answer), home: &str| {

@@ -3,6 +3,7 @@
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::afresh::Glance;
+use super::identify::Machine;
 use super::roster::Roster;
 use crate::cloud::{Existence, MachineRecord, NodeIdentity};
 use crate::config::{IpFamily, Nodes};
@@ -45,8 +46,8 @@ pub(super) struct Shared {
 pub(super) enum Message {
     /// A Node is new, or says something else of itself.
     Look(String),
-    /// A Node is gone.
-    Forget(String),
+    /// A Node is gone; this was its machine, and no other Node's.
+    Forget(String, Option<Machine>),
 }
 
 /// Whether a Node's machine exists, and where the answer goes.

@@ -7,7 +7,7 @@ use super::conductor::{Outcome, play};
 use super::say;
 
 /// Histories in a run, unless `SIMULATION_HISTORIES` says otherwise.
-const HISTORIES: u64 = 500;
+const HISTORIES: u64 = 300;
 /// Histories that are played twice.
 const REPLAYS: u64 = 10;
 /// The lines of a log that tell what led to a failure.

@@ -101,11 +101,20 @@ pub(super) struct Answer {
     pub(super) cookie: Option<String>,
 }
 
-/// A connection pool to one vCenter.
+/// Connections to one vCenter, and what is needed to begin anew.
+#[derive(Clone, Debug)]
+struct Pool {
+    client: reqwest::Client,
+    tls: ClientConfig,
+    /// Which one of them all it is.
+    number: u64,
+}
+
+/// The way to one vCenter.
 #[derive(Debug)]
 pub(super) struct Transport {
-    /// Replaced as a whole when other certificates are to be trusted.
-    client: RwLock<reqwest::Client>,
+    /// Replaced as a whole when other certificates are to be trusted, and after a failure.
+    pool: RwLock<Pool>,
     /// What the client trusts.
     tls: RwLock<Tls>,
     endpoint: Endpoint,
@@ -116,7 +125,7 @@ impl Transport {
     /// Reads the CA files and builds the pool; connects to nothing yet.
     pub(super) fn new(vcenter: &Vcenter, metrics: metrics::Vcenter) -> Result<Self, Error> {
         Ok(Self {
-            client: RwLock::new(pool(&vcenter.tls)?),
+            pool: RwLock::new(Pool::new(tls::client_config(&vcenter.tls)?, 0)?),
             tls: RwLock::new(vcenter.tls.clone()),
             endpoint: Endpoint::new(vcenter),
             metrics,
@@ -126,7 +135,7 @@ impl Transport {
     /// The same with another way to check certificates; [`retrust`](Self::retrust) would end it.
     pub(super) fn checking(vcenter: &Vcenter, tls: ClientConfig) -> Result<Self, Error> {
         Ok(Self {
-            client: RwLock::new(pool_with(tls)?),
+            pool: RwLock::new(Pool::new(tls, 0)?),
             tls: RwLock::new(vcenter.tls.clone()),
             endpoint: Endpoint::new(vcenter),
             metrics: metrics::Vcenter::default(),
@@ -135,8 +144,10 @@ impl Transport {
 
     /// Trusts these certificates from now on; reads the CA files. Exchanges that are under way go on.
     pub(super) fn retrust(&self, tls: &Tls) -> Result<(), Error> {
-        let client = pool(tls)?;
-        *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
+        let config = tls::client_config(tls)?;
+        let mut pool = self.pool.write().unwrap_or_else(PoisonError::into_inner);
+        *pool = Pool::new(config, pool.number + 1)?;
+        drop(pool);
         tls.clone_into(&mut self.tls.write().unwrap_or_else(PoisonError::into_inner));
         Ok(())
     }
@@ -146,8 +157,20 @@ impl Transport {
         self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn client(&self) -> reqwest::Client {
-        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn pool(&self) -> Pool {
+        self.pool.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A request of this pool has failed by its connection. The others may be as dead and not know it,
+    /// and each that is tried would cost a time-out: the next request begins with a new connection,
+    /// to where the name leads then.
+    fn leave(&self, number: u64) {
+        let mut pool = self.pool.write().unwrap_or_else(PoisonError::into_inner);
+        if pool.number == number
+            && let Ok(fresh) = Pool::new(pool.tls.clone(), number + 1)
+        {
+            *pool = fresh;
+        }
     }
 
     /// Where this goes.
@@ -170,8 +193,9 @@ impl Transport {
         body: String,
         patience: Patience,
     ) -> Result<Answer, Error> {
-        let mut request = self
-            .client()
+        let pool = self.pool();
+        let mut request = pool
+            .client
             .post(format!("https://{}{path}", self.endpoint))
             .header(CONTENT_TYPE, "text/xml; charset=\"utf-8\"")
             .header("SOAPAction", soap_action)
@@ -179,7 +203,7 @@ impl Transport {
         if let Some(cookie) = cookie {
             request = request.header(COOKIE, cookie);
         }
-        self.exchange(method, request, patience).await
+        self.exchange(method, request, &pool, patience).await
     }
 
     /// Fetches a document that needs no session.
@@ -189,17 +213,19 @@ impl Transport {
         path: &str,
         deadline: Duration,
     ) -> Result<Answer, Error> {
-        let request = self.client().get(format!("https://{}{path}", self.endpoint));
-        self.exchange(method, request, deadline.into()).await
+        let pool = self.pool();
+        let request = pool.client.get(format!("https://{}{path}", self.endpoint));
+        self.exchange(method, request, &pool, deadline.into()).await
     }
 
     /// Sends a REST request and reads the whole answer.
     pub(super) async fn json(&self, json: JsonRequest<'_>, deadline: Duration) -> Result<Answer, Error> {
         let url = format!("https://{}{}", self.endpoint, json.path);
+        let pool = self.pool();
         let mut request = match json.method {
-            HttpMethod::Get => self.client().get(url),
-            HttpMethod::Post => self.client().post(url),
-            HttpMethod::Delete => self.client().delete(url),
+            HttpMethod::Get => pool.client.get(url),
+            HttpMethod::Post => pool.client.post(url),
+            HttpMethod::Delete => pool.client.delete(url),
         };
         if let Some((header, id)) = json.session {
             let mut value = HeaderValue::from_str(id.expose_secret())
@@ -216,17 +242,21 @@ impl Transport {
         if let Some(body) = json.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
-        self.exchange(json.name, request, deadline.into()).await
+        self.exchange(json.name, request, &pool, deadline.into()).await
     }
 
     async fn exchange(
         &self,
         method: &'static str,
         request: reqwest::RequestBuilder,
+        pool: &Pool,
         patience: Patience,
     ) -> Result<Answer, Error> {
         let begun = Instant::now();
         let outcome = self.attempt(method, request, patience).await;
+        if matches!(outcome, Err(Error::Timeout { .. } | Error::Unreachable(_))) {
+            self.leave(pool.number);
+        }
         self.metrics.exchanged(method, counted(&outcome), begun.elapsed());
         outcome
     }
@@ -280,21 +310,20 @@ impl Transport {
     }
 }
 
-/// A connection pool that trusts these certificates.
-fn pool(tls: &Tls) -> Result<reqwest::Client, Error> {
-    pool_with(tls::client_config(tls)?)
-}
-
-fn pool_with(tls: ClientConfig) -> Result<reqwest::Client, Error> {
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .http1_only()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .user_agent(USER_AGENT)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(|e| Error::Tls(innermost(&e)))
+impl Pool {
+    /// An empty one.
+    fn new(tls: ClientConfig, number: u64) -> Result<Self, Error> {
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.clone())
+            .http1_only()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .user_agent(USER_AGENT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|e| Error::Tls(innermost(&e)))?;
+        Ok(Self { client, tls, number })
+    }
 }
 
 /// As what an exchange counts.

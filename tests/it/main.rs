@@ -12,6 +12,7 @@ mod leader;
 mod lifecycle;
 mod live;
 mod nodes;
+mod recovery;
 mod serving;
 mod support;
 mod zones;

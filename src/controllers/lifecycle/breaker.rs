@@ -2,6 +2,8 @@
 //!
 //! A Node counts from the first time its machine is said to be gone, not only when that is proved:
 //! where rights are lost, the proofs trickle in, and the first must not slip through before the second.
+//! Nodes that work count as well when their machines cannot be found: of a whole inventory that vanishes,
+//! a proof is sought only for the few Nodes that happen to be silent.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -40,6 +42,8 @@ struct Entry {
 enum Standing {
     /// Its machine is said to be gone.
     Gone,
+    /// Its machine cannot be found, and yet the Node works.
+    Missing,
     /// That is not said any longer. It still counts for a while: of answers that turn out wrong there
     /// may be more.
     Withdrawn,
@@ -60,6 +64,18 @@ impl Breaker {
         }
     }
 
+    /// The machines of these Nodes cannot be found, although the Nodes work.
+    pub(super) fn missing<'a>(&mut self, uids: impl IntoIterator<Item = &'a str>, now: Duration) {
+        for uid in uids {
+            let entry = Entry { standing: Standing::Missing, at: now, held: false };
+            let entry = self.0.entry(uid.to_owned()).or_insert(entry);
+            // What is said with proof weighs more.
+            if entry.standing != Standing::Gone {
+                (entry.standing, entry.at) = (Standing::Missing, now);
+            }
+        }
+    }
+
     /// That is not said any longer of this Node.
     pub(super) fn withdrawn(&mut self, uid: &str, now: Duration) {
         self.leave(uid, Standing::Withdrawn, now);
@@ -71,7 +87,8 @@ impl Breaker {
     }
 
     fn leave(&mut self, uid: &str, standing: Standing, now: Duration) {
-        if let Some(entry) = self.0.get_mut(uid).filter(|entry| entry.standing == Standing::Gone) {
+        let stands = |entry: &&mut Entry| matches!(entry.standing, Standing::Gone | Standing::Missing);
+        if let Some(entry) = self.0.get_mut(uid).filter(stands) {
             *entry = Entry { standing, at: now, held: false };
         }
     }
@@ -181,6 +198,29 @@ mod tests {
         assert!(breaker.holds("c", 18, at(900), &options).is_some());
         breaker.stands("d", 18, at(900), &options);
         assert!(breaker.holds("d", 18, at(960), &options).is_some(), "2 of 18");
+    }
+
+    #[test]
+    fn machines_of_nodes_that_work_count_when_they_are_missing() {
+        let (mut breaker, options) = (Breaker::default(), Options::default());
+        breaker.missing(["b", "c"], at(0));
+        assert_eq!(breaker.held(), 0);
+        breaker.stands("a", 20, at(0), &options);
+        assert!(breaker.holds("a", 20, at(60), &options).is_some(), "3 of 20");
+        assert_eq!(breaker.held(), 1, "nobody wants to delete the others");
+        // One of them falls silent as well, and is a suspect like any other.
+        breaker.stands("b", 20, at(60), &options);
+        breaker.missing(["b", "c"], at(61));
+        assert_eq!(breaker.held(), 2);
+        // They are back, but not for long enough to be trusted.
+        for uid in ["a", "b", "c"] {
+            breaker.withdrawn(uid, at(120));
+        }
+        breaker.stands("d", 20, at(130), &options);
+        assert!(breaker.holds("d", 20, at(190), &options).is_some());
+        breaker.withdrawn("d", at(190));
+        breaker.stands("e", 20, at(800), &options);
+        assert_eq!(breaker.holds("e", 20, at(860), &options), None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod evidence;
 mod explain;
 #[cfg(test)]
 mod fixtures;
+mod missing;
 mod options;
 mod out_of_service;
 mod question;
@@ -38,6 +39,7 @@ use super::stopping::until_at_rest;
 use crate::cloud::Instances;
 use crate::k8s::{EventRecorder, Node};
 use crate::metrics::Metrics;
+use missing::Census;
 use rim::{Context, WRITERS};
 use verdicts::Verdicts;
 use volumes::Attachments;
@@ -80,7 +82,8 @@ pub(super) fn attach<I: Instances>(
     }
     // Before the first question is asked, so that no change of an answer goes unheard.
     let changes = instances.changes().map(|name| ObjectRef::<Node>::new(&name));
-    let (names, occasions) = (feed.subscribe(), queue.clone());
+    let (names, occasions, ledger) = (feed.subscribe(), queue.clone(), Arc::new(Ledger::default()));
+    let names = stream::select(names, feed.unwritten(Arc::clone(&ledger)));
     let context = Arc::new(Context {
         nodes: Api::all(client.clone()),
         store: feed.store(),
@@ -88,8 +91,9 @@ pub(super) fn attach<I: Instances>(
         attachments: Attachments::new(client.clone()),
         recorder: EventRecorder::new(client, COMPONENT).observed(metrics.events.clone()),
         queue,
-        ledger: Ledger::default(),
+        ledger,
         verdicts: Verdicts::new(options.clone()),
+        census: Census::default(),
         questions: Semaphore::new(options.concurrency.get()),
         writers: Semaphore::new(WRITERS),
         stop: stop.clone(),

@@ -11,13 +11,14 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::Semaphore;
 
 use super::decide::{Action, Decision, Stance, Subject, stance};
+use super::missing::Census;
 use super::options::{Count, Options};
 use super::out_of_service::{self, Cause, Step};
 use super::question::{ask, is_off_now};
 use super::verdicts::Verdicts;
 use super::volumes::Attachments;
 use super::{explain, taint};
-use crate::cloud::Instances;
+use crate::cloud::{Existence, Instances};
 use crate::controllers::calls::{Stop, WriteError, in_time};
 use crate::controllers::ledger::Ledger;
 use crate::k8s::{EventRecorder, JsonPatch, Node, delete_unchanged};
@@ -38,8 +39,9 @@ pub(super) struct Context<I> {
     pub(super) recorder: EventRecorder,
     pub(super) queue: Queue,
     pub(super) options: Options,
-    pub(super) ledger: Ledger,
+    pub(super) ledger: Arc<Ledger>,
     pub(super) verdicts: Verdicts,
+    pub(super) census: Census,
     pub(super) questions: Semaphore,
     pub(super) writers: Semaphore,
     pub(super) stop: Stop,
@@ -72,6 +74,10 @@ pub(super) async fn reconcile<I: Instances>(
         context.forget(&name);
         return Ok(Next::await_change());
     };
+    if let Some(Existence::Gone(_)) = &answer {
+        let missing = context.census.take(&context.store, &*context.instances);
+        context.verdicts.missing(missing.iter().map(String::as_str));
+    }
     let mut decision = context.verdicts.decide(&node, answer.as_ref(), context.store.len());
     match out_of_service::decide(&node, decision.machine, None, &context.options.out_of_service) {
         // In a box, as below.

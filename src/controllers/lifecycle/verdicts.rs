@@ -54,6 +54,11 @@ impl Verdicts {
         decision
     }
 
+    /// The machines of these Nodes, by uid, cannot be found, although the Nodes work.
+    pub(super) fn missing<'a>(&self, uids: impl IntoIterator<Item = &'a str>) {
+        self.lock().breaker.missing(uids, self.started.elapsed());
+    }
+
     /// Whether there can be anything to do for a Node. Most work, and there is not.
     pub(super) fn concern(&self, node: &Node) -> bool {
         let state = self.lock();

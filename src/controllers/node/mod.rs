@@ -109,7 +109,9 @@ pub(super) fn attach<I: Instances>(
         machines.forget(name);
     });
     let occasions = queue.clone();
-    let triggers = stream::select(feed.subscribe(), changes).inspect(move |_| occasions.added());
+    let news = stream::select(feed.subscribe(), changes);
+    let triggers =
+        stream::select(news, feed.unwritten(Arc::clone(&ledger))).inspect(move |_| occasions.added());
     let recorder = EventRecorder::new(client.clone(), COMPONENT).observed(metrics.events.clone());
     let (teller, telling) = Teller::new(recorder);
     let context = Context {

@@ -97,24 +97,27 @@ impl Task {
 
     async fn keep_connected(mut self) {
         let mut pause = FIRST_PAUSE;
+        // Before a login that follows another one closely.
+        let mut relogin = Duration::ZERO;
         let mut told: Option<(Error, Instant)> = None;
         loop {
             let (started, credentials) = (Instant::now(), self.session.credentials());
             let Err(error) = self.connected().await else { return };
             self.store.interrupted();
-            self.suspect = error.is_transient();
+            // A login that is there proves nothing: who says that vCenter is up has asked it.
+            self.suspect = error.is_transient() || matches!(error, Error::Fault { .. });
             let was_up = *self.health.borrow() == Health::Up;
             if was_up && started.elapsed() > STEADY {
                 pause = FIRST_PAUSE;
+                relogin = Duration::ZERO;
                 told = None;
             }
             if was_up && error == Error::NotAuthenticated {
                 info!(vcenter = %self.session.endpoint(), "the session ended; logging in again");
                 // At once, unless it ends again and again. Nobody is refused meanwhile, just kept waiting.
-                if pause > FIRST_PAUSE {
-                    tokio::time::sleep(jittered(pause)).await;
-                }
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                // That vCenter was away before is no reason to wait: its sessions end with a restart.
+                tokio::time::sleep(jittered(relogin)).await;
+                relogin = (relogin * 2).clamp(FIRST_PAUSE * 2, LONGEST_PAUSE);
                 continue;
             }
             if told.as_ref().is_none_or(|(last, at)| *last != error || at.elapsed() > TELL_AGAIN) {
@@ -128,7 +131,11 @@ impl Task {
                 // TLS too: what looks like a human's task may be a server that is just starting.
                 _ => LONGEST_PAUSE,
             };
-            if self.refuse_for(jittered(pause.min(longest)), credentials, &error).await.is_err() {
+            // From the beginning of one try to that of the next: one that was swallowed has taken its
+            // time already.
+            let tried = if was_up { Duration::ZERO } else { started.elapsed() };
+            let left = jittered(pause.min(longest)).saturating_sub(tried);
+            if self.refuse_for(left, credentials, &error).await.is_err() {
                 return;
             }
             pause = (pause * 2).min(longest);
@@ -151,7 +158,8 @@ impl Task {
         tokio::pin!(over);
         loop {
             tokio::select! {
-                () = &mut over => return Ok(()),
+                // Those who wait first, however short the pause is.
+                biased;
                 command = self.inbox.recv() => match command {
                     None => return Err(Abandoned),
                     Some(Command::Find { reply, .. }) => drop(reply.send(Err(error.clone()))),
@@ -164,6 +172,7 @@ impl Task {
                     Some(Command::Leave { vms }) => self.drop_members(&vms),
                     Some(Command::WatchArrivals) => self.arrivals_wanted.store(true, Ordering::Relaxed),
                 },
+                () = &mut over => return Ok(()),
             }
         }
     }
@@ -181,7 +190,7 @@ impl Task {
             self.store.put_entities(entities);
             self.store.set_scope(Some(scope));
         }
-        self.health.send_replace(Health::Up);
+        let was_away = matches!(self.health.send_replace(Health::Up), Health::Down(_));
         self.session.metrics().set_up(true);
         self.tell(Change::Up);
         let Ok(first_joins) = self.before_first_join(&connection).await? else { return Ok(()) };
@@ -201,7 +210,7 @@ impl Task {
         };
         tokio::select! {
             polled = watch.poll(&connection, &store, &tell) => polled.map(|never: Infallible| match never {}),
-            served = self.serve(&connection, &watch, first_joins, &moved) => served,
+            served = self.serve(&connection, &watch, first_joins, &moved, was_away) => served,
         }
     }
 
@@ -248,6 +257,7 @@ impl Task {
         watch: &Watch,
         first: Vec<Command>,
         moved: &Notify,
+        was_away: bool,
     ) -> Result<(), Error> {
         let (store, lookup, members) = (&*self.store, &self.lookup, &self.members);
         let (tagging, changes, arrivals_wanted) = (&self.tagging, &self.changes, &self.arrivals_wanted);
@@ -269,7 +279,7 @@ impl Task {
         if arrivals_wanted.load(Ordering::Relaxed) {
             running.push(worker.execute(Command::WatchArrivals));
         }
-        let housekeeping = worker.housekeeping(moved);
+        let housekeeping = worker.housekeeping(moved, was_away);
         tokio::pin!(housekeeping);
         loop {
             tokio::select! {

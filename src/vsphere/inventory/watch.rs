@@ -64,6 +64,9 @@ pub(super) struct Watch {
     collector: MoRef,
     litter: Arc<Litter>,
     shards: Mutex<Shards>,
+    /// Held while the views are changed: a machine that is removed and added again by two requests at
+    /// the same time might end up outside.
+    changing: tokio::sync::Mutex<()>,
     /// Tells of machines that appear, once somebody wants to know; never where the account may not
     /// read events.
     arrivals: OnceLock<MoRef>,
@@ -79,6 +82,9 @@ struct Shards {
     /// How many members each view has.
     sizes: Vec<usize>,
     members: HashMap<MoRef, usize>,
+    /// Those that the views had at first and that were not told of yet. When all was told of, they are
+    /// gone: machines of earlier sessions, of which nobody else tells.
+    unseen: HashSet<MoRef>,
 }
 
 /// What becomes of a machine's membership.
@@ -111,6 +117,7 @@ impl Watch {
             collector,
             litter,
             shards: Mutex::new(shards),
+            changing: tokio::sync::Mutex::default(),
             arrivals: OnceLock::new(),
             arrivals_asked: AtomicBool::new(false),
             last_change: Mutex::new(Instant::now()),
@@ -138,8 +145,7 @@ impl Watch {
 
     /// Whether the machine comes with the first answers, which are not all there yet.
     pub(super) fn is_expected(&self, vm: &MoRef) -> bool {
-        !*self.synced.borrow()
-            && self.shards.lock().unwrap_or_else(PoisonError::into_inner).members.contains_key(vm)
+        !*self.synced.borrow() && self.shards().members.contains_key(vm)
     }
 
     /// Returns once the store has everything that the views had at first.
@@ -177,8 +183,11 @@ impl Watch {
         add: Vec<MoRef>,
         remove: Vec<MoRef>,
     ) -> Result<Vec<MoRef>, Error> {
+        // The books first: what they say is what all changes together lead to, in this order.
+        let changes = self.distribute(add, &remove);
+        let _one_at_a_time = self.changing.lock().await;
         let mut gone = Vec::new();
-        for (view, change) in self.distribute(add, &remove) {
+        for (view, change) in changes {
             let request = ModifyListView { view: &view, add: &change.add, remove: &change.remove };
             gone.extend(connection.call(&request).await?);
         }
@@ -186,7 +195,7 @@ impl Watch {
     }
 
     fn distribute(&self, add: Vec<MoRef>, remove: &[MoRef]) -> Vec<(MoRef, ShardChange)> {
-        self.shards.lock().unwrap_or_else(PoisonError::into_inner).distribute(add, remove)
+        self.shards().distribute(add, remove)
     }
 
     /// Takes changes from vCenter into the store for as long as the session lives.
@@ -198,8 +207,6 @@ impl Watch {
     ) -> Result<std::convert::Infallible, Error> {
         let mut version = String::new();
         let mut newest_event = None;
-        // Machines of earlier sessions that are gone since: nobody else tells of those.
-        let mut unseen: HashSet<MoRef> = self.members();
         loop {
             let calm = self.last_change.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > CALM_AFTER;
             let max_wait_seconds = if calm { CALM_WAIT_SECONDS } else { BUSY_WAIT_SECONDS };
@@ -211,7 +218,7 @@ impl Watch {
             };
             let deadline = Duration::from_secs(max_wait_seconds.unsigned_abs().into()) + GRACE;
             let Some(updates) = connection.call_within(&request, deadline).await? else {
-                self.complete(std::mem::take(&mut unseen), store, tell);
+                self.complete(store, tell);
                 connection.session().metrics().polled(store.len());
                 continue;
             };
@@ -224,13 +231,12 @@ impl Watch {
                         newest_event = newest;
                         tell(Change::Appeared);
                     }
-                } else {
-                    unseen.remove(&update.object);
+                } else if self.sees(&update.object) {
                     take(store, update, tell);
                 }
             }
             if !updates.truncated {
-                self.complete(std::mem::take(&mut unseen), store, tell);
+                self.complete(store, tell);
             }
             version = updates.version;
             connection.session().metrics().polled(store.len());
@@ -238,8 +244,8 @@ impl Watch {
     }
 
     /// All that is in the views was told of.
-    fn complete(&self, unseen: HashSet<MoRef>, store: &Store, tell: &(dyn Fn(Change) + Sync)) {
-        for moref in unseen {
+    fn complete(&self, store: &Store, tell: &(dyn Fn(Change) + Sync)) {
+        for moref in std::mem::take(&mut self.shards().unseen) {
             if store.remove(&moref) {
                 tell(Change::Vm(moref));
             }
@@ -247,8 +253,16 @@ impl Watch {
         self.synced.send_replace(true);
     }
 
-    fn members(&self) -> HashSet<MoRef> {
-        self.shards.lock().unwrap_or_else(PoisonError::into_inner).members.keys().cloned().collect()
+    /// A machine is told of; whether it is to be watched: what an answer says of one that was removed
+    /// while it was on its way is old.
+    fn sees(&self, vm: &MoRef) -> bool {
+        let mut shards = self.shards();
+        shards.unseen.remove(vm);
+        shards.members.contains_key(vm)
+    }
+
+    fn shards(&self) -> std::sync::MutexGuard<'_, Shards> {
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Something happened, or is about to.
@@ -262,6 +276,7 @@ impl Shards {
     fn distribute(&mut self, add: Vec<MoRef>, remove: &[MoRef]) -> Vec<(MoRef, ShardChange)> {
         let mut changes: Vec<ShardChange> = self.views.iter().map(|_| ShardChange::default()).collect();
         for member in remove {
+            self.unseen.remove(member);
             if let Some(i) = self.members.remove(member) {
                 self.sizes[i] -= 1;
                 changes[i].remove.push(member.clone());
@@ -292,6 +307,7 @@ impl Shards {
             let shard = i % placed.len();
             self.sizes[shard] += 1;
             self.members.insert(member.clone(), shard);
+            self.unseen.insert(member.clone());
             placed[shard].push(member);
         }
         placed
@@ -347,7 +363,7 @@ mod tests {
 
     fn shards() -> Shards {
         let views = (0..SHARDS).map(|i| MoRef::new("ListView", format!("view-{i}"))).collect();
-        Shards { views, sizes: vec![0; SHARDS], members: HashMap::new() }
+        Shards { views, sizes: vec![0; SHARDS], ..Shards::default() }
     }
 
     #[test]
@@ -364,6 +380,15 @@ mod tests {
         let again = shards.distribute(vec![moref(5)], &[]);
         assert_eq!(again[0].1.add.len(), 1, "one that left by itself is added again");
         assert_eq!(shards.sizes.iter().sum::<usize>(), 103, "but counted once");
+    }
+
+    #[test]
+    fn one_that_was_removed_and_added_again_is_not_missed_in_the_first_answers() {
+        let mut shards = shards();
+        shards.place((0..4).map(moref).collect());
+        shards.distribute(Vec::new(), &[moref(1), moref(2)]);
+        shards.distribute(vec![moref(1)], &[]);
+        assert_eq!(shards.unseen, HashSet::from([moref(0), moref(3)]));
     }
 
     #[test]

@@ -16,8 +16,8 @@ use super::{Change, Command, Store, Vm, datacenters, sighting};
 use crate::vsphere::types::{ContinueRetrievePropertiesEx, FilterSpec, RetrievePropertiesEx, RetrieveResult};
 use crate::vsphere::{Connection, Error, MoRef, Tags};
 
-/// After a failure, tags are read again sooner.
-const TAGS_RETRY: Duration = Duration::from_secs(5);
+/// After a failure, tags are read again sooner: nodes wait for their zones.
+const TAGS_RETRY: Duration = Duration::from_secs(2);
 
 /// How long machines wait for their tags.
 const TAGS_PATIENCE: Duration = Duration::from_secs(3);
@@ -104,9 +104,10 @@ impl Worker<'_> {
             let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
             vms.into_iter()
                 .filter(|vm| {
-                    members.insert(vm.clone());
-                    // A member that left the view by itself is not in the store any longer.
-                    self.store.vm(vm).is_none() && !self.watch.is_expected(vm)
+                    let is_new = members.insert(vm.clone());
+                    // A member that left the view by itself is not in the store any longer. Whether one
+                    // that was given up a moment ago still is says nothing.
+                    (is_new || self.store.vm(vm).is_none()) && !self.watch.is_expected(vm)
                 })
                 .collect()
         };
@@ -150,9 +151,11 @@ impl Worker<'_> {
     }
 
     /// What goes on by itself; returns only with an error of the session.
-    pub(super) async fn housekeeping(&self, moved: &Notify) -> Error {
+    ///
+    /// `was_away`: what was to be read meanwhile could not be, and is not left for a whole period.
+    pub(super) async fn housekeeping(&self, moved: &Notify, was_away: bool) -> Error {
         self.watch.synced().await;
-        let mut next_tags = Instant::now() + self.tagging.period;
+        let mut next_tags = Instant::now() + if was_away { Duration::ZERO } else { self.tagging.period };
         loop {
             tokio::select! {
                 () = self.tags_missed.notified() => next_tags = next_tags.min(Instant::now() + TAGS_RETRY),

@@ -450,3 +450,23 @@ async fn a_vcenter_that_hangs_or_is_down_does_not_delay_another() {
     assert!(matches!(refused, Err(Error::Unreachable(_))), "{refused:?}");
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
 }
+
+#[tokio::test]
+async fn a_machine_that_leaves_and_is_joined_again_is_watched() {
+    let vcsim = vcsim().await;
+    let vms = vcsim.create_vms("node-", 40).await.unwrap();
+    let inventory = inventory(&vcsim);
+    join(&inventory, &vms).await;
+    // As when a node is deleted and registers anew: an answer to the poll is on its way meanwhile.
+    for vm in &vms {
+        inventory.leave(vec![moref(vm)]);
+        inventory.find(vec![by_uuid(vm)]).await.unwrap();
+        inventory.join(vec![moref(vm)]).await.unwrap();
+    }
+    for vm in &vms {
+        vcsim.power(&vm.name, Power::PoweredOff).await.unwrap();
+    }
+    for vm in &vms {
+        until(&inventory, &moref(vm), "off", |vm| vm.power_state == PowerState::Off).await;
+    }
+}

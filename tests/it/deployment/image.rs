@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use xtask::testbed::{RunDir, workspace};
 
-use super::pod::{chroot, image, may_chroot, unpack_image};
+use super::pod::{THE_IMAGE, chroot, image, may_chroot, unpack_image};
 
 const NOBODY_IN_PARTICULAR: u64 = 65532;
 
@@ -18,7 +18,7 @@ fn in_image(program: &str, args: &[&str]) -> Output {
 
 #[test]
 fn the_program_runs_in_it_as_nobody_in_particular_under_both_names() {
-    if !may_chroot() {
+    if !may_chroot(THE_IMAGE) {
         return;
     }
     let output = in_image("/usr/local/bin/vsphere-cloud", &["--version"]);

@@ -4,7 +4,7 @@
 mod image;
 mod manifests;
 mod objects;
-mod pod;
+pub(crate) mod pod;
 mod rights;
 mod takeover;
 mod upstream;

@@ -29,6 +29,9 @@ const ENTRY_POINT: &str = "bin/vsphere-cloud-controller-manager";
 /// The image's user, for pods that name none.
 const IMAGE_USER: u64 = 65532;
 
+/// What cannot be tested without chroot.
+pub(super) const THE_IMAGE: &str = "the image's file system";
+
 /// A container that runs.
 #[derive(Debug)]
 pub(super) struct Pod {
@@ -88,7 +91,7 @@ impl Pod {
         let token = cluster.token_of(spec["serviceAccountName"].as_str().unwrap()).await;
         let run = RunDir::new().unwrap();
         let root = run.path().join("root");
-        let command = if may_chroot() {
+        let command = if may_chroot(THE_IMAGE) {
             confined(&root, &container, cluster, &token)
         } else {
             unconfined(&root, &container, cluster, &token)
@@ -105,14 +108,14 @@ impl Pod {
 }
 
 /// Whether what needs root is possible here. If not, it is said and counted, past the test's own output.
-pub(super) fn may_chroot() -> bool {
+pub(crate) fn may_chroot(what: &str) -> bool {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let id = Command::new("id").arg("-u").output().unwrap();
     let root = id.stdout.trim_ascii() == b"0";
     if !root {
         let count = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
-        let why = "the image's file system, because chroot is for root only";
-        let _ = writeln!(std::io::stderr(), "NOT TESTED ({count}): {why}");
+        let why = "because chroot is for root only";
+        let _ = writeln!(std::io::stderr(), "NOT TESTED ({count}): {what}, {why}");
     }
     root
 }
@@ -131,7 +134,7 @@ pub(super) fn image() -> &'static Path {
 }
 
 /// Puts the image's layers on each other. Hard links: the files are never written to.
-pub(super) fn unpack_image(root: &Path) {
+pub(crate) fn unpack_image(root: &Path) {
     std::fs::create_dir(root).unwrap();
     for layer in ["runtime", "program"] {
         let status =
@@ -143,7 +146,7 @@ pub(super) fn unpack_image(root: &Path) {
 }
 
 /// chroot with coreutils' options, whatever the PATH.
-pub(super) fn chroot(root: &Path, user: u64, group: u64) -> Command {
+pub(crate) fn chroot(root: &Path, user: u64, group: u64) -> Command {
     let paths = ["/usr/sbin/chroot", "/usr/bin/chroot", "/sbin/chroot", "/bin/chroot"];
     let program = paths.into_iter().find(|path| Path::new(path).exists()).expect("there is no chroot");
     let mut command = Command::new(program);

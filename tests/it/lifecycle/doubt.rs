@@ -211,6 +211,9 @@ async fn a_search_that_breaks_off_in_the_middle_proves_nothing() {
         vcsim.add_fault(&Fault::new("ContinueRetrievePropertiesEx", kind)).await.unwrap()
     };
     let mut rule = breaks_off(FaultKind::Truncate).await;
+    // One that is asked about alone is looked up by its uuid, which takes no second page.
+    let alone = Fault::new("FindAllByUuid", FaultKind::Soap("NoPermission".into()));
+    let alone = vcsim.add_fault(&alone).await.unwrap();
     // Without the node controller no machine is watched, so that all are searched for.
     let _manager = hasty_with(&cluster, &Config::of(&[&vcsim]), &["--controllers=cloud-node-lifecycle"]);
     cluster.event("late-0", "InstanceExistenceUnknown").await;
@@ -224,7 +227,9 @@ async fn a_search_that_breaks_off_in_the_middle_proves_nothing() {
             assert!(cluster.has(name).await, "{kind:?}: {name}");
         }
     }
-    vcsim.remove_fault(&rule).await.unwrap();
+    for rule in [&rule, &alone] {
+        vcsim.remove_fault(rule).await.unwrap();
+    }
     cluster.deleted("late-0", LATER).await;
     for name in &names(&vms)[1..] {
         assert!(cluster.has(name).await, "{name}");
@@ -266,6 +271,29 @@ async fn an_account_that_has_lost_its_rights_on_a_folder_sees_no_machine_and_pro
     cluster.deleted("unseen-0", LATER).await;
     tokio::time::sleep(LONG).await;
     assert!(cluster.has("unseen-1").await);
+}
+
+#[tokio::test]
+async fn one_silent_node_is_not_deleted_while_the_machines_of_all_others_have_vanished_too() {
+    let cluster = Cluster::get().await;
+    let vcsim = vcenter("vc0").await;
+    let vms = vcsim.create_vms("blink-", 4).await.unwrap();
+    let _manager = hasty_with(&cluster, &Config::of(&[&vcsim]), &["--deletion-breaker-fraction=0.1"]);
+    initialise(&cluster, &vms).await;
+    for name in names(&vms) {
+        vcsim.unregister(name).await.unwrap();
+    }
+    cluster.set_ready("blink-0", false).await;
+    cluster.event("blink-0", "NodeDeletionHeld").await;
+    tokio::time::sleep(LONG).await;
+    for name in names(&vms) {
+        assert!(cluster.has(name).await, "{name}");
+        vcsim.register(name).await.unwrap();
+    }
+    tokio::time::sleep(LONG).await;
+    for name in names(&vms) {
+        assert!(cluster.has(name).await, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ impl Cluster {
                 running.kube.wipe().await.unwrap();
                 running
             }
-            None => Running::start().await,
+            None => Running::start(&[]).await,
         };
         let client = running.kube.client().await.unwrap();
         let audit = Audit::begin(running.audit_log.clone());
@@ -74,6 +74,15 @@ impl Cluster {
         let mut cluster = Self::get().await;
         cluster.own = true;
         cluster
+    }
+
+    /// One that no other test gets afterwards, whose API server has these flags.
+    pub(crate) async fn with_flags(flags: &[&str]) -> Self {
+        let permit = PERMITS.acquire().await.unwrap();
+        let running = Running::start(flags).await;
+        let client = running.kube.client().await.unwrap();
+        let audit = Audit::begin(running.audit_log.clone());
+        Self { running: Some(running), client, audit, own: true, _permit: permit }
     }
 
     fn running(&self) -> &Running {
@@ -304,14 +313,15 @@ fn say(event: &Event) -> String {
 }
 
 impl Running {
-    async fn start() -> Self {
+    async fn start(flags: &[&str]) -> Self {
         let run = RunDir::new().unwrap();
         let policy = run.write("audit-policy.yaml", POLICY).unwrap();
         let audit_log = run.path().join("audit.log");
-        let apiserver_args = vec![
+        let mut apiserver_args = vec![
             format!("--audit-policy-file={}", policy.display()),
             format!("--audit-log-path={}", audit_log.display()),
         ];
+        apiserver_args.extend(flags.iter().map(ToString::to_string));
         let kube = Kube::start(KubeOptions { apiserver_args, ..KubeOptions::default() }).await.unwrap();
         let token = manager_account(&kube.client().await.unwrap()).await;
         let manager_kubeconfig = kube.kubeconfig_with_token("manager", &token).unwrap();

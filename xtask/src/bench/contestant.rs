@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::world::World;
-use crate::testbed::{Manager, ManagerOptions};
+use super::{binaries, svg};
+use crate::testbed::ManagerOptions;
 
 /// A contestant, in the order of the table.
 #[derive(
@@ -26,9 +27,6 @@ pub(super) enum Contestant {
 
 /// What upstream offers against its own limits.
 const TUNED: [&str; 3] = ["--kube-api-qps=2000", "--kube-api-burst=4000", "--concurrent-node-syncs=32"];
-/// A single manager without a server needs no lease and no port.
-const ALONE: [&str; 2] = ["--leader-elect=false", "--secure-port=0"];
-
 /// The programs.
 #[derive(Debug)]
 pub(super) struct Programs {
@@ -55,7 +53,17 @@ impl Contestant {
         matches!(self, Self::Tuned | Self::Default)
     }
 
-    pub(super) fn start(self, programs: &Programs, world: &World) -> Result<Manager> {
+    /// The colour of its bars.
+    pub(super) fn colour(self) -> &'static str {
+        match self {
+            Self::Ours => svg::OURS,
+            Self::Tuned | Self::Default => svg::UPSTREAM,
+            Self::Floor => svg::FLOOR,
+        }
+    }
+
+    /// How it is started in this world; leader election as its defaults have it.
+    pub(super) fn options(self, programs: &Programs, world: &World) -> Result<ManagerOptions> {
         let kubeconfig = world.kube.kubeconfig();
         let mut options = match self {
             Self::Ours => {
@@ -67,7 +75,6 @@ impl Contestant {
                 let upstream = programs.upstream.as_ref().context("upstream's manager was not built")?;
                 let mut options = ManagerOptions::new(upstream, world.config(), kubeconfig);
                 options.subcommand.clear();
-                options.args.extend(ALONE.map(str::to_owned));
                 options
             }
             Self::Floor => {
@@ -81,6 +88,18 @@ impl Contestant {
         if self == Self::Tuned {
             options.args.extend(TUNED.map(str::to_owned));
         }
-        Manager::start(&options)
+        Ok(options)
+    }
+}
+
+impl Programs {
+    /// What was built before.
+    pub(super) fn find(ours: Option<PathBuf>, our_args: &[String], with_upstream: bool) -> Result<Self> {
+        Ok(Self {
+            ours: ours.context("which manager is it that is to be measured?")?,
+            our_args: our_args.to_owned(),
+            upstream: with_upstream.then(binaries::upstream).transpose()?,
+            floor: std::env::current_exe().context("cannot find ourselves")?,
+        })
     }
 }

@@ -1,26 +1,25 @@
 //! `cargo xtask bench`: the product measured against its peers.
 //!
-//! * `nodes`: how fast tainted nodes become ready, and at what price; see `nodes.rs`.
+//! * `nodes`: how fast tainted nodes become ready, and at what price.
+//! * `outage`: how fast everything is right again after a fault, and what was done wrong meanwhile.
+//! * `soak`: memory, CPU, requests and latency under churn.
 //!
 //! All figures are taken from outside of the processes, and in the same way for all of them.
 
 mod answers;
 mod binaries;
-mod changes;
-mod chart;
 mod contestant;
 mod counters;
+mod figures;
+mod flags;
 mod floor;
-mod joins;
 mod node;
 mod nodes;
-mod results;
-mod round;
-mod startup;
+mod outage;
+mod publish;
+mod soak;
 mod stats;
-mod steady;
-mod table;
-mod targets;
+mod svg;
 mod usage;
 mod watch;
 mod world;
@@ -40,12 +39,19 @@ pub struct Options {
 enum Bench {
     /// Tainted nodes become ready: time, vCenter requests, memory; ours, upstream's, and the floor
     Nodes(nodes::Options),
+    /// vCenter and the API server misbehave, fault by fault: time to recover and wrong actions, ours and
+    /// upstream's
+    Outage(outage::Options),
+    /// Our manager under churn: memory, CPU, vCenter requests and latency over time
+    Soak(soak::Options),
 }
 
 /// Runs a bench; Ctrl-C ends it at any time, and leaves nothing running.
 pub async fn run(options: Options) -> Result<()> {
     match options.bench {
         Bench::Nodes(options) => nodes::run(options).await,
+        Bench::Outage(options) => outage::run(options).await,
+        Bench::Soak(options) => soak::run(options).await,
     }
 }
 

@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub(super) const UNINITIALIZED: &str = "node.cloudprovider.kubernetes.io/uninitialized";
+pub(super) const SHUTDOWN: &str = "node.cloudprovider.kubernetes.io/shutdown";
 pub(super) const INSTANCE_TYPE: &str = "node.kubernetes.io/instance-type";
 pub(super) const BETA_INSTANCE_TYPE: &str = "beta.kubernetes.io/instance-type";
 pub(super) const ZONE: &str = "topology.kubernetes.io/zone";
@@ -61,7 +62,16 @@ impl Node {
     }
 
     pub(super) fn is_ready(&self) -> bool {
-        !self.spec.taints.iter().any(|taint| taint.key == UNINITIALIZED)
+        !self.has_taint(UNINITIALIZED)
+    }
+
+    /// Whether it says that its machine is off.
+    pub(super) fn is_shut_down(&self) -> bool {
+        self.has_taint(SHUTDOWN)
+    }
+
+    fn has_taint(&self, key: &str) -> bool {
+        self.spec.taints.iter().any(|taint| taint.key == key)
     }
 
     pub(super) fn provider_id(&self) -> &str {

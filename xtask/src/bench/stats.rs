@@ -1,4 +1,4 @@
-//! Medians and percentiles.
+//! Medians, percentiles, and the slope of a line.
 
 /// The value in the middle; the mean of both where two are.
 pub(super) fn median(values: &[f64]) -> Option<f64> {
@@ -21,6 +21,16 @@ pub(super) fn percentile(values: &[f64], percent: usize) -> Option<f64> {
 
 pub(super) fn max(values: &[f64]) -> Option<f64> {
     values.iter().copied().max_by(f64::total_cmp)
+}
+
+/// How steep the line is that is nearest to these points by least squares; `None` if they do not make one.
+pub(super) fn slope(points: &[(f64, f64)]) -> Option<f64> {
+    let count = f64::from(u32::try_from(points.len()).ok()?);
+    let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
+    let (mean_x, mean_y) = (mean(|point| point.0), mean(|point| point.1));
+    let over: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
+    let under: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
+    (under > 0.0).then(|| over / under)
 }
 
 fn sorted(values: &[f64]) -> Vec<f64> {
@@ -56,5 +66,16 @@ mod tests {
         assert_eq!(percentile(&[], 50), None);
         assert!(is(max(&[1.0, 3.0, 2.0]), 3.0));
         assert_eq!(max(&[]), None);
+    }
+
+    #[test]
+    fn the_slope_is_that_of_the_nearest_line() {
+        assert!(is(slope(&[(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]), 2.0));
+        // Off the line by as much on either side.
+        assert!(is(slope(&[(0.0, 1.0), (1.0, -1.0), (2.0, -1.0), (3.0, 1.0)]), 0.0));
+        assert!(is(slope(&[(0.0, 0.0), (1.0, 1.0), (2.0, 1.0)]), 0.5));
+        assert_eq!(slope(&[(1.0, 5.0), (1.0, 6.0)]), None);
+        assert_eq!(slope(&[(1.0, 5.0)]), None);
+        assert_eq!(slope(&[]), None);
     }
 }

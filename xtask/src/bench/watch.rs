@@ -1,6 +1,6 @@
 //! A watch on all nodes, with the time of everything that is waited for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -38,6 +38,24 @@ struct Shared {
 pub(super) struct Seen {
     nodes: HashMap<String, SeenNode>,
     listed: bool,
+    /// Who was seen in the list that is under way.
+    relisted: HashSet<String>,
+    marks: Vec<Mark>,
+}
+
+/// Something drastic that somebody did to a node, in the order in which it was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) node: String,
+    pub(super) kind: MarkKind,
+    pub(super) at: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MarkKind {
+    Deleted,
+    /// It was given the taint that says that its machine is off.
+    ShutDown,
 }
 
 /// One of them.
@@ -48,6 +66,7 @@ pub(super) struct SeenNode {
     pub(super) addresses: Vec<Address>,
     /// When it was first seen with them.
     pub(super) addresses_since: Instant,
+    shut_down: bool,
 }
 
 impl NodeWatch {
@@ -71,6 +90,11 @@ impl NodeWatch {
     /// When each node became ready that did.
     pub(super) fn ready_times(&self) -> Vec<Instant> {
         self.shared.with(|seen| seen.ready_times().collect())
+    }
+
+    /// What was done to nodes from a time on.
+    pub(super) fn marks_since(&self, begin: Instant) -> Vec<Mark> {
+        self.shared.with(|seen| seen.marks.iter().filter(|mark| mark.at >= begin).cloned().collect())
     }
 
     /// Waits until `look` finds something; it looks whenever a node has changed.
@@ -110,13 +134,28 @@ impl Seen {
 
     fn take(&mut self, event: Event<Node>, now: Instant) {
         match event {
-            Event::Apply(node) | Event::InitApply(node) => self.observe(&node, now),
-            Event::Delete(node) => {
-                self.nodes.remove(node.name());
+            Event::Apply(node) => self.observe(&node, now),
+            Event::Delete(node) => self.gone(node.name(), now),
+            Event::Init => self.relisted.clear(),
+            Event::InitApply(node) => {
+                self.relisted.insert(node.name().to_owned());
+                self.observe(&node, now);
             }
-            Event::Init => {}
-            Event::InitDone => self.listed = true,
+            Event::InitDone => {
+                self.listed = true;
+                let relisted = std::mem::take(&mut self.relisted);
+                let lost: Vec<String> =
+                    self.nodes.keys().filter(|name| !relisted.contains(*name)).cloned().collect();
+                for name in lost {
+                    self.gone(&name, now);
+                }
+            }
         }
+    }
+
+    fn gone(&mut self, name: &str, at: Instant) {
+        self.nodes.remove(name);
+        self.marks.push(Mark { node: name.to_owned(), kind: MarkKind::Deleted, at });
     }
 
     fn observe(&mut self, node: &Node, now: Instant) {
@@ -124,10 +163,16 @@ impl Seen {
             ready: None,
             addresses: Vec::new(),
             addresses_since: now,
+            shut_down: false,
         });
         if node.is_ready() && seen.ready.is_none() {
             seen.ready = Some(now);
         }
+        if node.is_shut_down() && !seen.shut_down {
+            let node = node.name().to_owned();
+            self.marks.push(Mark { node, kind: MarkKind::ShutDown, at: now });
+        }
+        seen.shut_down = node.is_shut_down();
         if seen.addresses != node.addresses() {
             seen.addresses = node.addresses().to_vec();
             seen.addresses_since = now;
@@ -137,15 +182,20 @@ impl Seen {
 
 async fn follow(client: Client, shared: Arc<Shared>) {
     let mut events = pin!(watcher(Api::<Node>::all(client), watcher::Config::default()));
+    let mut works = true;
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => {
+                works = true;
                 shared.with(|seen| seen.take(event, Instant::now()));
                 shared.changed.notify_waiters();
             }
             // It begins anew by itself. Whatever it missed in between is seen too late: to be known.
             Err(error) => {
-                say(&format!("  the bench's own watch on nodes broke, and goes on: {error}"));
+                if works {
+                    say(&format!("  the bench's own watch on nodes broke, and goes on: {error}"));
+                    works = false;
+                }
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -155,7 +205,7 @@ async fn follow(client: Client, shared: Arc<Shared>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::node::UNINITIALIZED;
+    use crate::bench::node::{SHUTDOWN, UNINITIALIZED};
     use serde_json::json;
 
     fn node(tainted: bool, address: &str) -> Node {
@@ -183,5 +233,35 @@ mod tests {
         assert_eq!((a.ready, a.addresses_since), (Some(after(1)), after(2)));
         seen.take(Event::Delete(node(false, "y")), after(4));
         assert!(seen.node("a").is_none());
+    }
+
+    #[test]
+    fn deletions_and_taints_are_remembered_even_if_the_watch_was_away() {
+        let off = |name: &str, taint: &str| -> Node {
+            let taints = json!([{"key": taint}]);
+            serde_json::from_value(json!({"metadata": {"name": name}, "spec": {"taints": taints}})).unwrap()
+        };
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut seen = Seen::default();
+        for name in ["a", "b", "c"] {
+            seen.take(Event::InitApply(off(name, "other")), start);
+        }
+        seen.take(Event::InitDone, start);
+        assert!(seen.marks.is_empty());
+        seen.take(Event::Apply(off("a", SHUTDOWN)), after(1));
+        seen.take(Event::Apply(off("a", SHUTDOWN)), after(2));
+        seen.take(Event::Delete(off("b", "other")), after(3));
+        seen.take(Event::Init, after(4));
+        seen.take(Event::InitApply(off("a", "other")), after(4));
+        seen.take(Event::InitDone, after(5));
+        let mark = |node: &str, kind, at| Mark { node: node.into(), kind, at };
+        let deleted = MarkKind::Deleted;
+        let expected = [
+            mark("a", MarkKind::ShutDown, after(1)),
+            mark("b", deleted, after(3)),
+            mark("c", deleted, after(5)),
+        ];
+        assert_eq!(seen.marks, expected);
     }
 }

@@ -1,17 +1,19 @@
 //! A fresh control plane and a fresh vCenter, with a machine for each node.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Node as FullNode;
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answers::Answer;
 use super::node::Node;
 use crate::testbed::{
-    Kube, KubeOptions, NodeSpec, Object, Vcsim, VcsimOptions, Vm, VmSpec, create_node, guest_uuid,
+    Kube, KubeOptions, Nic, NodeSpec, Object, Vcsim, VcsimOptions, Vm, VmSpec, create_node, guest_uuid,
 };
 
 /// The usual size of a node's status, in bytes.
@@ -29,7 +31,7 @@ const REST: Duration = Duration::from_secs(2);
 /// Everything around a contestant.
 pub(super) struct World {
     pub(super) kube: Kube,
-    pub(super) vcsim: Vcsim,
+    pub(super) vcsim: Arc<Vcsim>,
     pub(super) client: Client,
     /// The machines of the nodes, in the order of the answers.
     pub(super) vms: Vec<Vm>,
@@ -53,7 +55,7 @@ impl World {
         vcsim.reset_requests().await?;
         tokio::time::sleep(REST).await;
         let client = kube.client().await?;
-        Ok(Self { kube, vcsim, client, vms, answers })
+        Ok(Self { kube, vcsim: Arc::new(vcsim), client, vms, answers })
     }
 
     /// A configuration that the product and upstream read in the same way.
@@ -80,32 +82,73 @@ impl World {
 
     /// An error unless every node is what its answer says.
     pub(super) async fn check_nodes(&self) -> Result<()> {
-        let nodes: Api<Node> = Api::all(self.client.clone());
-        let mut found = std::collections::HashMap::new();
-        let mut parameters = ListParams::default().limit(PAGE);
-        loop {
-            let page = nodes.list(&parameters).await.context("cannot list the nodes")?;
-            parameters.continue_token = page.metadata.continue_.filter(|token| !token.is_empty());
-            found.extend(page.items.into_iter().map(|node| (node.name().to_owned(), node)));
-            if parameters.continue_token.is_none() {
-                break;
-            }
-        }
+        let found = self.nodes().await?;
         self.answers.iter().try_for_each(|answer| {
             let node = found.get(&answer.node).with_context(|| format!("{} is gone", answer.node))?;
             answer.check(node)
         })
     }
 
+    /// All nodes that there are, by name.
+    pub(super) async fn nodes(&self) -> Result<HashMap<String, Node>> {
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let mut found = HashMap::new();
+        let mut parameters = ListParams::default().limit(PAGE);
+        loop {
+            let page = nodes.list(&parameters).await.context("cannot list the nodes")?;
+            parameters.continue_token = page.metadata.continue_.filter(|token| !token.is_empty());
+            found.extend(page.items.into_iter().map(|node| (node.name().to_owned(), node)));
+            if parameters.continue_token.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
     /// Makes the machine of a node that will join.
-    pub(super) async fn make_joiner(&self, number: usize) -> Result<NodeSpec> {
+    pub(super) async fn make_joiner(&self, number: usize) -> Result<Vm> {
         let spec = VmSpec {
             host_name: Some(format!("joiner-{number:02}")),
             host: Some(host(number)),
-            ..VmSpec::named(format!("joiner-vm-{number:02}"))
+            ..VmSpec::named(format!("joiner-machine-{number:02}"))
         };
         let made = self.vcsim.create(&[spec]).await?;
-        Ok(node_spec(made.first().context("the simulator made no VM")?))
+        made.into_iter().next().context("the simulator made no VM")
+    }
+
+    /// The description with which a node of this machine is registered.
+    pub(super) fn node_of(vm: &Vm) -> NodeSpec {
+        node_spec(vm)
+    }
+
+    /// Gives a machine's guest another address.
+    pub(super) async fn set_address(&self, vm: &Vm, address: &str) -> Result<()> {
+        let nic = Nic {
+            network: Some("VM Network".to_owned()),
+            addresses: vec![address.to_owned()],
+            device_config_id: Some(4000),
+            connected: Some(true),
+            ..Nic::default()
+        };
+        let changes = VmSpec { nics: Some(vec![nic]), ..VmSpec::default() };
+        // By its name: the moref is another one after it was registered anew.
+        self.vcsim.patch_vm(&vm.name, &changes).await.map(drop)
+    }
+
+    /// Says that a node is ready, as its kubelet does, or that nothing is heard of it, as Kubernetes' own
+    /// node controller does.
+    pub(super) async fn set_ready(&self, name: &str, ready: bool) -> Result<()> {
+        let (status, reason) =
+            if ready { ("True", "KubeletReady") } else { ("Unknown", "NodeStatusUnknown") };
+        let condition = json!({"type": "Ready", "status": status, "reason": reason});
+        self.patch_status(name, json!({"conditions": [condition]})).await
+    }
+
+    /// Changes a node's status, as its kubelet does.
+    pub(super) async fn patch_status(&self, name: &str, status: Value) -> Result<()> {
+        let patch = Patch::Strategic(json!({"status": status}));
+        let nodes = Api::<Node>::all(self.client.clone());
+        let patched = nodes.patch_status(name, &PatchParams::default(), &patch).await;
+        patched.map(drop).with_context(|| format!("cannot change the status of {name}"))
     }
 
     /// Registers a node.
@@ -136,7 +179,8 @@ fn vm_spec(number: usize, of: usize) -> VmSpec {
         // Upstream finds machines by their guest's host name only.
         host_name: Some(format!("node-{number:0digits$}")),
         host: Some(host(number)),
-        ..VmSpec::named(format!("vm-{number:0digits$}"))
+        // Not `vm-…`, which could be the moref of another one.
+        ..VmSpec::named(format!("machine-{number:0digits$}"))
     }
 }
 
@@ -170,7 +214,7 @@ mod tests {
     #[test]
     fn machines_are_spread_over_hosts_and_zones() {
         let names: Vec<String> = (0..1000).filter_map(|number| vm_spec(number, 1000).name).collect();
-        assert_eq!((names[0].as_str(), names[999].as_str()), ("vm-000", "vm-999"));
+        assert_eq!((names[0].as_str(), names[999].as_str()), ("machine-000", "machine-999"));
         assert_eq!((host(12), host(13)), (host(0), host(1)));
         assert_eq!((zone(0), zone(1), zone(12)), ("zone-a", "zone-b", "zone-a"));
     }

@@ -120,6 +120,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
         with: "CLUES.iter().any(agrees)",
         test: "nodes::ambiguity::proofs_that_contradict_each_other_are_told_and_none_is_believed",
     },
+    Mutant {
+        without: "the news that the API server is back",
+        file: "src/k8s/presence.rs",
+        replace: "self.0.returns.send_modify(|count| *count += 1);",
+        with: "self.0.away.store(false, Ordering::Relaxed);",
+        test: "recovery::unwritten::a_node_that_could_not_be_written_sleeps_out_no_pause",
+    },
+    Mutant {
+        without: "the difference between living and being ready",
+        file: "src/cli/readiness.rs",
+        replace: "health.register(&[Group::Readyz], \"vcenters\"",
+        with: "health.register(Group::ALL, \"vcenters\"",
+        test: "recovery::trust::an_old_thumbprint_keeps_a_new_certificate_out_until_the_configuration_names_it",
+    },
 ];
 
 /// The test that plays random histories.

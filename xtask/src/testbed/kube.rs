@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use ::kube::api::{Api, DeleteParams, ListParams};
@@ -47,8 +47,10 @@ pub struct Kube {
     // Dropped in this order: the directory last.
     scheduler: OnceLock<Process>,
     controller_manager: OnceLock<Process>,
-    apiserver: Process,
+    apiserver: RwLock<Process>,
     etcd: Process,
+    etcd_url: String,
+    options: KubeOptions,
     url: String,
     kubeconfig: PathBuf,
     run: RunDir,
@@ -76,11 +78,13 @@ impl Kube {
         let url = format!("https://127.0.0.1:{port}");
         let kubeconfig = run.write("kubeconfig", kubeconfig(&url, &dir.join("ca.pem"), ADMIN)?)?;
         let (scheduler, controller_manager) = (OnceLock::new(), OnceLock::new());
-        let kube = Self { scheduler, controller_manager, apiserver, etcd, url, kubeconfig, run };
-        if options.controller_manager {
+        let apiserver = RwLock::new(apiserver);
+        let kube =
+            Self { scheduler, controller_manager, apiserver, etcd, etcd_url, options, url, kubeconfig, run };
+        if kube.options.controller_manager {
             kube.start_controller_manager(&[]).await?;
         }
-        if options.scheduler {
+        if kube.options.scheduler {
             kube.start_scheduler(&[]).await?;
         }
         Ok(kube)
@@ -115,15 +119,29 @@ impl Kube {
         client(&self.kubeconfig).await
     }
 
-    /// The kube-apiserver's process.
-    pub fn apiserver(&self) -> &Process {
-        &self.apiserver
+    /// Kills the apiserver, as a node that fails does; etcd stays. It comes back with
+    /// [`start_apiserver`](Self::start_apiserver).
+    pub fn stop_apiserver(&self) -> Result<()> {
+        self.apiserver.read().unwrap_or_else(PoisonError::into_inner).kill().map(drop)
+    }
+
+    /// Starts an apiserver in the place of the one that was stopped, at the same address, and waits
+    /// until it is ready.
+    pub async fn start_apiserver(&self) -> Result<()> {
+        let port = self.url.rsplit(':').next().and_then(|port| port.parse().ok()).context("no port")?;
+        let dir = self.run.path();
+        let args = apiserver_args(dir, &self.etcd_url, port, &self.options);
+        let process = part(binaries().await?, "kube-apiserver", &args, dir)?;
+        ready(&process, &self.kubeconfig).await?;
+        *self.apiserver.write().unwrap_or_else(PoisonError::into_inner) = process;
+        Ok(())
     }
 
     /// An error if a part ended by itself.
     pub fn check(&self) -> Result<()> {
         let more = self.controller_manager.get().into_iter().chain(self.scheduler.get());
-        [&self.etcd, &self.apiserver].into_iter().chain(more).try_for_each(Process::check)
+        [&self.etcd].into_iter().chain(more).try_for_each(Process::check)?;
+        self.apiserver.read().unwrap_or_else(PoisonError::into_inner).check()
     }
 
     /// Starts kube-controller-manager, and waits until it works.
@@ -206,7 +224,7 @@ impl Kube {
 impl Drop for Kube {
     fn drop(&mut self) {
         // A directory that is kept is kept for its logs.
-        let _ = self.apiserver.kill();
+        let _ = self.stop_apiserver();
         let _ = self.etcd.kill();
         let _ = std::fs::remove_dir_all(self.run.path().join("etcd"));
     }

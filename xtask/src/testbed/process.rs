@@ -238,9 +238,18 @@ impl Process {
 
     /// The most memory that it had resident so far, in bytes.
     pub fn peak_rss(&self) -> Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory that it has resident now, in bytes.
+    pub fn rss(&self) -> Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, field: &str) -> Result<u64> {
         let path = format!("/proc/{}/status", self.pid());
         let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-        parse_peak_rss(&status).with_context(|| format!("{path} has no VmHWM"))
+        parse_memory(&status, field).with_context(|| format!("{path} has no {field}"))
     }
 }
 
@@ -343,8 +352,8 @@ fn indented(lines: &[String]) -> String {
     lines.iter().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n")
 }
 
-fn parse_peak_rss(status: &str) -> Option<u64> {
-    let value = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+fn parse_memory(status: &str, field: &str) -> Option<u64> {
+    let value = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kilobytes: u64 = value.split_whitespace().next()?.parse().ok()?;
     Some(kilobytes * 1024)
 }

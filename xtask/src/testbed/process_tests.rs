@@ -92,7 +92,7 @@ async fn gone(pid: i32) {
 }
 
 #[test]
-fn peak_memory_is_read_from_the_status() {
-    assert_eq!(parse_peak_rss("Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t 1 kB\n"), Some(2048 * 1024));
-    assert_eq!(parse_peak_rss("Name:\tx\n"), None);
+fn memory_is_read_from_the_status() {
+    assert_eq!(parse_memory("Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t 1 kB\n", "VmHWM:"), Some(2048 * 1024));
+    assert_eq!(parse_memory("Name:\tx\n", "VmHWM:"), None);
 }

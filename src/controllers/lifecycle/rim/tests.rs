@@ -23,6 +23,8 @@ struct Machines {
     answers: Mutex<BTreeMap<String, Existence>>,
     /// What is the case now where that is something else.
     now: Mutex<BTreeMap<String, Existence>>,
+    /// Nodes whose machines cannot be found.
+    lost: Mutex<Vec<String>>,
     asked: Mutex<Vec<(String, Option<MachineRecord>)>>,
     asking: AtomicUsize,
     most_at_once: AtomicUsize,
@@ -40,8 +42,9 @@ impl Machines {
 }
 
 impl Instances for Machines {
-    fn instance(&self, _: &NodeIdentity) -> Option<Result<Instance, InstanceError>> {
-        Some(Err(InstanceError::Unknown("nobody asks here".to_owned())))
+    fn instance(&self, node: &NodeIdentity) -> Option<Result<Instance, InstanceError>> {
+        let lost = self.lost.lock().unwrap().contains(&node.name);
+        lost.then(|| Err(InstanceError::NotFound("1 vCenter answered".to_owned())))
     }
 
     async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
@@ -101,6 +104,7 @@ impl Cluster {
         let machines = Arc::new(Machines {
             answers: Mutex::new(answers),
             now: Mutex::default(),
+            lost: Mutex::default(),
             asked: Mutex::default(),
             asking: AtomicUsize::default(),
             most_at_once: AtomicUsize::default(),
@@ -328,6 +332,22 @@ async fn two_of_three_at_once_are_held_until_somebody_vouches() {
     eventually("deleted", || !cluster.api.has_node("node-2")).await;
     settle().await;
     assert!(cluster.api.has_node("node-1"));
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_silent_is_held_while_the_machines_of_those_that_work_are_missing_too() {
+    let works = (2..=12).map(|number| (node(&format!("node-{number}"), "True"), None));
+    let silent = (node("node-1", "Unknown"), Some(exists(Power::On)));
+    let cluster = Cluster::start(works.chain([silent]), hurried()).await;
+    eventually("asked", || cluster.machines.asked() > 0).await;
+    cluster.machines.lost.lock().unwrap().extend((2..=12).map(|number| format!("node-{number}")));
+    cluster.machines.set("node-1", gone());
+    eventually("told", || cluster.reasons() == ["NodeDeletionHeld"]).await;
+    settle().await;
+    let counts = [Count::Tripped, Count::Held, Count::Deleted].map(|count| cluster.count(count));
+    assert_eq!(counts, [1, 1, 0]);
+    assert_eq!(cluster.api.writes().len(), 1, "nothing but the Event");
     cluster.stop().await;
 }
 

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::counters::Counted;
 use super::results::Run;
 use super::round::{Round, note};
-use super::stats::median;
-use super::usage::cpu_seconds;
+use crate::bench::counters::Counted;
+use crate::bench::stats::median;
+use crate::bench::usage::cpu_seconds;
 
 /// Without a new ready node for so long, something is wrong.
 const PATIENCE: Duration = Duration::from_mins(2);

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::changes::{address, change};
-use super::counters::Counted;
 use super::results::{SlowChange, Steady};
 use super::round::{Round, note};
-use super::usage::cpu_seconds;
+use crate::bench::counters::Counted;
+use crate::bench::usage::cpu_seconds;
 
 /// Measures for so long; not at all if that is zero.
 pub(super) async fn measure(round: &Round, time: Duration) -> Result<Option<Steady>> {

@@ -1,14 +1,13 @@
 //! What was measured, as it is kept.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::contestant::Contestant;
-use super::counters::Counted;
-use super::stats::{max, median};
+use crate::bench::contestant::Contestant;
+use crate::bench::counters::Counted;
+use crate::bench::figures::number;
+use crate::bench::stats::{max, median};
 
 /// Everything of one bench; what the table and the chart are made of.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -85,18 +84,6 @@ impl Results {
     pub(super) fn median(&self, contestant: Contestant, value: impl Fn(&Run) -> f64) -> Option<f64> {
         self.of(contestant)?.median(value)
     }
-
-    pub(super) fn read(path: &Path) -> Result<Self> {
-        let context = || format!("cannot read {}", path.display());
-        let text = std::fs::read(path).with_context(context)?;
-        serde_json::from_slice(&text).with_context(context)
-    }
-
-    pub(super) fn write(&self, path: &Path) -> Result<()> {
-        let context = || format!("cannot write {}", path.display());
-        let text = serde_json::to_string_pretty(self).with_context(context)?;
-        std::fs::write(path, text + "\n").with_context(context)
-    }
 }
 
 impl Measured {
@@ -118,18 +105,12 @@ impl Steady {
     }
 }
 
-/// A count as a number to calculate with.
-#[expect(clippy::cast_precision_loss, reason = "nothing here is counted beyond 2^52")]
-pub(super) fn number(count: u64) -> f64 {
-    count as f64
-}
-
 #[cfg(test)]
 pub(super) mod fixtures {
     use super::*;
 
     /// Figures as they might be.
-    pub(in crate::bench) fn results() -> Results {
+    pub(in crate::bench::nodes) fn results() -> Results {
         let run = |last_s: f64, besides_pages: u64, logins: (u64, u64), megabytes: u64| Run {
             last_s,
             p50_s: last_s / 2.0,
@@ -189,14 +170,15 @@ pub(super) mod fixtures {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::publish;
 
     #[test]
     fn results_survive_their_file() {
         let run = crate::testbed::RunDir::new().unwrap();
         let path = run.path().join("results.json");
         let results = fixtures::results();
-        results.write(&path).unwrap();
-        let read = Results::read(&path).unwrap();
+        publish::write(&results, &path).unwrap();
+        let read: Results = publish::read(&path).unwrap();
         assert_eq!(serde_json::to_value(read).unwrap(), serde_json::to_value(&results).unwrap());
         assert!(
             results.median(Contestant::Ours, |run| run.last_s).is_some_and(|last| (last - 6.5).abs() < 1e-9)

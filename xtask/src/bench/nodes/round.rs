@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::contestant::{Contestant, Programs};
 use super::results::Measured;
-use super::watch::NodeWatch;
-use super::world::World;
-use super::{changes, joins, say, startup, steady};
+use super::{changes, joins, startup, steady};
+use crate::bench::contestant::{Contestant, Programs};
+use crate::bench::say;
+use crate::bench::watch::NodeWatch;
+use crate::bench::world::World;
 use crate::testbed::Manager;
 
 /// How often it is looked whether everything still runs.
@@ -47,7 +48,10 @@ pub(super) async fn run(
 ) -> Result<()> {
     let watch = NodeWatch::start(world.client.clone()).await?;
     let started = Instant::now();
-    let manager = contestant.start(programs, &world)?;
+    let mut options = contestant.options(programs, &world)?;
+    // Upstream's is spared the wait for a lease.
+    options.alone = contestant.is_upstream();
+    let manager = Manager::start(&options)?;
     let round = Round { manager, watch, world, started };
     if let Err(error) = round.measure(contestant, more, measured).await {
         note(&format!("the end of its log:\n{}", round.manager.tail(TAIL).join("\n")));

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::round::{Round, note};
-use super::stats::median;
+use crate::bench::stats::median;
+use crate::bench::world::World;
 
 /// A machine is there long before its node. The simulator is not at rest at once: it holds all
 /// answers for a while when a machine was made. So much time with quick answers is enough.
@@ -20,7 +21,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 pub(super) async fn measure(round: &Round, count: usize) -> Result<Vec<f64>> {
     let mut times = Vec::new();
     for number in 0..count {
-        let spec = round.world.make_joiner(number).await?;
+        let spec = World::node_of(&round.world.make_joiner(number).await?);
         boot(round).await?;
         let begin = Instant::now();
         round.world.register(&spec).await?;

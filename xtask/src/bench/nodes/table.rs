@@ -1,12 +1,10 @@
 //! The results as Markdown.
 
-use super::contestant::Contestant;
-use super::results::{Measured, Results, Run, Setup, number};
-use super::stats::{max, median, percentile};
+use super::results::{Measured, Results, Run, Setup};
 use super::targets;
-
-/// What is not there: not measured, or it has no such thing.
-const NOTHING: &str = "–";
+use crate::bench::contestant::Contestant;
+use crate::bench::figures::{NOTHING, count, count_or_tenths, megabytes, milliseconds, number, row, seconds};
+use crate::bench::stats::{max, median, percentile};
 
 /// The seconds between upstream's rounds.
 const ROUND: f64 = 300.0;
@@ -149,60 +147,10 @@ fn over_runs(measured: &Measured, value: impl Fn(&Run) -> f64) -> Option<f64> {
     measured.median(value)
 }
 
-fn row<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
-    let cells: Vec<&str> = cells.into_iter().collect();
-    format!("| {} |", cells.join(" | "))
-}
-
-pub(super) fn seconds(seconds: f64) -> String {
-    match seconds {
-        short if short < 10.0 => format!("{short:.2} s"),
-        medium if medium < 100.0 => format!("{medium:.1} s"),
-        long => format!("{long:.0} s"),
-    }
-}
-
-pub(super) fn milliseconds(milliseconds: f64) -> String {
-    format!("{} ms", count(milliseconds))
-}
-
-pub(super) fn megabytes(bytes: f64) -> String {
-    let megabytes = bytes / 1e6;
-    if megabytes < 100.0 { format!("{megabytes:.1} MB") } else { format!("{megabytes:.0} MB") }
-}
-
-/// A whole number with thousands apart.
-pub(super) fn count(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-fn count_or_tenths(value: f64) -> String {
-    if value < 10.0 { format!("{value:.1}") } else { count(value) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::results::fixtures::results;
-
-    #[test]
-    fn figures_are_readable() {
-        assert_eq!(
-            [0.0, 999.0, 1000.0, 26_800.4, 1e6].map(count),
-            ["0", "999", "1,000", "26,800", "1,000,000"]
-        );
-        assert_eq!([6.543, 34.04, 246.4].map(seconds), ["6.54 s", "34.0 s", "246 s"]);
-        assert_eq!([35_650_000.0, 192_900_000.0].map(megabytes), ["35.6 MB", "193 MB"]);
-        assert_eq!([1.04, 5200.0].map(count_or_tenths), ["1.0", "5,200"]);
-    }
+    use crate::bench::nodes::results::fixtures::results;
 
     #[test]
     fn the_table_has_a_column_for_each_contestant() {

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::round::{Round, note};
-use super::stats::percentile;
-use crate::testbed::{Nic, VmSpec};
+use crate::bench::stats::percentile;
 
 /// Between two changes: each is one of its own.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -35,15 +34,7 @@ pub(super) async fn measure(round: &Round, count: usize) -> Result<Vec<f64>> {
 /// Changes the address of a machine; returns when its Node was seen with it.
 pub(super) async fn change(round: &Round, at: usize, address: &str) -> Result<Instant> {
     let vm = round.world.vms.get(at).context("there is no such machine")?;
-    let nic = Nic {
-        network: Some("VM Network".to_owned()),
-        addresses: vec![address.to_owned()],
-        device_config_id: Some(4000),
-        connected: Some(true),
-        ..Nic::default()
-    };
-    let changes = VmSpec { nics: Some(vec![nic]), ..VmSpec::default() };
-    round.world.vcsim.patch_vm(&vm.moref, &changes).await?;
+    round.world.set_address(vm, address).await?;
     let seen = round.watch.until(|seen| {
         let node = seen.node(&vm.host_name)?;
         node.addresses.iter().any(|found| found.address == address).then_some(node.addresses_since)

@@ -1,16 +1,27 @@
 //! `cargo xtask bench nodes`: how fast tainted nodes become ready, and at what price.
 
-use std::path::{Path, PathBuf};
+mod changes;
+mod chart;
+mod joins;
+mod results;
+mod round;
+mod startup;
+mod steady;
+mod table;
+mod targets;
+
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
+use self::results::{Measured, Results, Setup};
+use self::round::More;
 use super::contestant::{Contestant, Programs};
-use super::results::{Measured, Results, Setup};
-use super::round::{self, More};
+use super::flags::Flags;
 use super::world::{STATUS_BYTES, World};
-use super::{binaries, chart, say, table};
-use crate::testbed::{peer_version, workspace};
+use super::{publish, say};
+use crate::testbed::peer_version;
 
 /// A simulator may crash; then the run is worth a second try.
 const ATTEMPTS: usize = 2;
@@ -47,67 +58,26 @@ pub(super) struct Options {
     /// How many nodes join the idle cluster
     #[arg(long, default_value_t = 20, value_name = "N")]
     joins: usize,
-    /// Where results.json, table.md and chart.svg go [default: target/bench/nodes-N]
-    #[arg(long, value_name = "DIR")]
-    output: Option<PathBuf>,
-    /// Measures this manager instead of building ours
-    #[arg(long, value_name = "PATH")]
-    manager_binary: Option<PathBuf>,
-    /// One more argument for our manager; may be repeated
-    #[arg(long, hide = true, allow_hyphen_values = true)]
-    manager_arg: Vec<String>,
-    /// Measures nothing: makes table and chart anew from results.json
-    #[arg(long)]
-    render: bool,
-    /// Everything is built, and this is the release build
-    #[arg(long, hide = true)]
-    measuring: bool,
+    #[command(flatten)]
+    flags: Flags,
 }
 
 pub(super) async fn run(options: Options) -> Result<()> {
-    let output = options.output();
-    if options.render {
-        let results = Results::read(&output.join("results.json"))?;
+    let output = options.flags.output(&format!("nodes-{}", options.nodes));
+    if options.flags.render {
+        let results = publish::read(&output.join(publish::RESULTS))?;
         return publish(&results, &output);
     }
     let with_upstream = options.contestants.iter().any(|contestant| contestant.is_upstream());
-    if !options.measuring {
-        return Err(binaries::go_on_as_release(options.manager_binary.as_deref(), with_upstream));
-    }
-    let programs = Programs {
-        ours: options.manager_binary.clone().context("which manager is it that is to be measured?")?,
-        our_args: options.manager_arg.clone(),
-        upstream: with_upstream.then(binaries::upstream).transpose()?,
-        floor: std::env::current_exe().context("cannot find ourselves")?,
-    };
-    std::fs::create_dir_all(&output).with_context(|| format!("cannot create {}", output.display()))?;
-    let interrupted = interruption()?;
-    let results = tokio::select! {
-        results = race(&options, &programs, &output) => results?,
-        () = interrupted => {
-            bail!("interrupted; nothing is left running, and what was measured is in {}", output.display())
-        }
-    };
+    let programs = options.flags.programs(with_upstream)?;
+    let results = publish::unless_interrupted(&output, race(&options, &programs, &output)).await?;
     publish(&results, &output)
-}
-
-/// Resolves on Ctrl-C or SIGTERM.
-fn interruption() -> Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle SIGINT")?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }
 
 /// All runs of all contestants, one after the other; the results are kept as they come.
 async fn race(options: &Options, programs: &Programs, output: &Path) -> Result<Results> {
     let mut results = Results { setup: options.setup()?, contestants: [].into() };
-    let file = output.join("results.json");
+    let file = output.join(publish::RESULTS);
     let runs = usize::from(options.runs);
     for number in 1..=runs {
         for &contestant in &options.contestants {
@@ -115,7 +85,7 @@ async fn race(options: &Options, programs: &Programs, output: &Path) -> Result<R
             let more = (number == runs).then(|| options.more());
             let measured = results.contestants.entry(contestant).or_default();
             attempt(options, programs, contestant, more, measured).await;
-            results.write(&file)?;
+            publish::write(&results, &file)?;
         }
     }
     Ok(results)
@@ -163,36 +133,21 @@ async fn one(
     round::run(contestant, programs, world, more, measured).await
 }
 
-/// Files, and the table on standard output.
-#[expect(clippy::print_stdout, reason = "this is the result")]
 fn publish(results: &Results, output: &Path) -> Result<()> {
-    let table = table::render(results);
-    for (name, content) in [("table.md", &table), ("chart.svg", &chart::render(results))] {
-        let path = output.join(name);
-        std::fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    println!("{table}");
-    say(&format!("results.json, table.md and chart.svg are in {}", output.display()));
-    Ok(())
+    publish::files(&table::render(results), &chart::render(results), output)
 }
 
 impl Options {
-    fn output(&self) -> PathBuf {
-        let target = std::env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty());
-        let target = workspace().join(target.map_or_else(|| PathBuf::from("target"), PathBuf::from));
-        self.output.clone().unwrap_or_else(|| target.join(format!("bench/nodes-{}", self.nodes)))
-    }
-
     fn setup(&self) -> Result<Setup> {
         Ok(Setup {
             nodes: usize::from(self.nodes),
             latency_ms: self.latency,
             runs: usize::from(self.runs),
             status_bytes: STATUS_BYTES,
-            cores: std::thread::available_parallelism().map_or(0, usize::from),
+            cores: publish::cores(),
             product: env!("CARGO_PKG_VERSION").to_owned(),
             upstream: peer_version()?,
-            date: jiff::Timestamp::now().to_string().chars().take(10).collect(),
+            date: publish::today(),
         })
     }
 

@@ -1,8 +1,9 @@
 //! What the product is to reach, and whether it did: calculated, never written by hand.
 
-use super::contestant::Contestant;
-use super::results::{Measured, Results, Run, number};
-use super::stats::{median, percentile};
+use super::results::{Measured, Results, Run};
+use crate::bench::contestant::Contestant;
+use crate::bench::figures::number;
+use crate::bench::stats::{median, percentile};
 
 /// A promise, compared with what was measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,7 +100,7 @@ fn at_least(promise: String, measured: Option<f64>, limit: f64) -> Target {
 }
 
 fn worst(measured: &Measured, value: impl Fn(&Run) -> f64) -> Option<f64> {
-    super::stats::max(&measured.runs.iter().map(value).collect::<Vec<_>>())
+    crate::bench::stats::max(&measured.runs.iter().map(value).collect::<Vec<_>>())
 }
 
 fn logins(ours: Option<&Measured>) -> Target {
@@ -115,7 +116,7 @@ fn logins(ours: Option<&Measured>) -> Target {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::results::fixtures::results;
+    use crate::bench::nodes::results::fixtures::results;
 
     fn target<'a>(targets: &'a [Target], part: &str) -> &'a Target {
         targets.iter().find(|target| target.promise.contains(part)).unwrap()
