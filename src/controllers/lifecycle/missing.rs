@@ -35,7 +35,9 @@ impl Census {
                     Some(Err(InstanceError::NotFound(_) | InstanceError::Unknown(_)))
                 )
         };
-        let nodes = nodes.state();
+        let mut nodes = nodes.state();
+        // The store's order is a matter of chance, and a run is to be repeatable.
+        nodes.sort_unstable_by(|a, b| a.name().cmp(b.name()));
         nodes.iter().filter(|node| is_missing(node)).map(|node| node.uid().to_owned()).collect()
     }
 
