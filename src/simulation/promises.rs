@@ -190,7 +190,8 @@ impl Judge<'_> {
 
     /// Whether the Node's record names the object that this machine is now, or was last.
     fn names(&self, machine: &Machine) -> bool {
-        record(self.before).is_some_and(|noted| machine.place.as_ref().is_none_or(|place| is(&noted, place)))
+        let last = machine.place.as_ref().or(machine.places.last());
+        record(self.before).is_some_and(|noted| last.is_none_or(|place| is(&noted, place)))
     }
 
     fn change(&self, name: &str, after: &Value) -> Result<(), String> {

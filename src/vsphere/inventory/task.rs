@@ -22,8 +22,9 @@ use crate::vsphere::{Connection, CredentialFeed, Error, MoRef, Session};
 
 /// Between tries to reach a vCenter that is away: so long at first, doubled each time …
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// … up to this. What failed because of it starts again at most so long after it is back.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// … up to this. What failed because of it starts again at most so long after it is back, and one
+/// small request a second is no load for a vCenter that is starting.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A connection that lasted so long was a good one: the next failure is a new one.
 const STEADY: Duration = Duration::from_secs(10);
