@@ -114,12 +114,14 @@ impl Trouble {
         }
     }
 
-    /// Begins it, and returns when it is over.
-    pub(super) async fn strike(&self, world: &World) {
+    /// Begins it, and returns when it is over. Tells until when it surely lasted: what is asked at its end
+    /// may be answered after it.
+    pub(super) async fn strike(&self, world: &World) -> Instant {
+        let begun = Instant::now();
         match self {
             Self::SessionsEnd => {
                 world.vcsim.terminate_sessions().await.unwrap();
-                tokio::time::sleep(AFTERMATH).await;
+                waited(AFTERMATH).await
             }
             Self::Requests(kind) => {
                 let rule = world.vcsim.add_fault(&Fault::new("*", kind.clone()).running()).await.unwrap();
@@ -128,43 +130,57 @@ impl Trouble {
                     FaultKind::SlowBody { .. } => TRICKLING,
                     _ => WHILE,
                 };
-                tokio::time::sleep(lasting).await;
+                let lasted = waited(lasting).await;
                 world.vcsim.remove_fault(&rule).await.unwrap();
+                lasted
             }
-            Self::VcenterRestarts => world.vcsim.restart(REBOOT).await.unwrap(),
+            Self::VcenterRestarts => {
+                world.vcsim.restart(REBOOT).await.unwrap();
+                begun + REBOOT
+            }
             Self::CertificateRenewed => {
                 world.vcsim.renew_certificate(false, &[]).await.unwrap();
-                tokio::time::sleep(AFTERMATH).await;
+                waited(AFTERMATH).await
             }
             Self::ApiServerRestarts => {
                 world.cluster.kube().stop_apiserver().unwrap();
-                tokio::time::sleep(AFTERMATH).await;
+                let lasted = waited(AFTERMATH).await;
                 world.cluster.kube().start_apiserver().await.unwrap();
+                lasted
             }
             Self::ApiServerUnreachable => {
                 world.proxy.take_down();
-                tokio::time::sleep(OUT_OF_REACH).await;
+                let lasted = waited(OUT_OF_REACH).await;
                 world.proxy.bring_up();
+                lasted
             }
             Self::ApiConnectionsBreak => {
                 for _ in 0..5 {
                     world.proxy.cut();
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
+                Instant::now()
             }
-            Self::LeaseTaken => usurp(world).await,
+            Self::LeaseTaken => {
+                usurp(world).await;
+                waited(USURPED.saturating_sub(begun.elapsed())).await;
+                begun + USURPED
+            }
         }
     }
 }
 
-/// Takes the lease, and returns when it has run out.
+async fn waited(time: Duration) -> Instant {
+    tokio::time::sleep(time).await;
+    Instant::now()
+}
+
+/// Takes the lease, for a while.
 async fn usurp(world: &World) {
-    let taken = Instant::now();
     let lease = Patch::Merge(json!({"spec": {
         "holderIdentity": "somebody", "leaseDurationSeconds": USURPED.as_secs(),
         "renewTime": MicroTime(Timestamp::now()),
     }}));
     let leases = world.cluster.leases();
     leases.patch("cloud-controller-manager", &PatchParams::default(), &lease).await.unwrap();
-    tokio::time::sleep(USURPED.saturating_sub(taken.elapsed())).await;
 }

@@ -3,15 +3,17 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::support::SOON;
+use crate::support::LATER;
 
 /// Between two questions.
 const PERIOD: Duration = Duration::from_millis(500);
 
-/// What was answered when.
+/// What was asked and answered when.
 #[derive(Debug, Clone)]
 pub(super) struct Beat {
     pub(super) at: Instant,
+    /// When the answer was there.
+    pub(super) until: Instant,
     /// The status of `/livez`, or why there is none.
     pub(super) live: Result<u16, String>,
     /// That of `/readyz`, with the text of its check of the vCenters.
@@ -34,7 +36,7 @@ impl Pulse {
     /// Of the manager that serves at this port, from its first answer on.
     pub(super) fn of(port: u16) -> Self {
         xtask::init();
-        let builder = reqwest::Client::builder().no_proxy().timeout(SOON);
+        let builder = reqwest::Client::builder().no_proxy().timeout(LATER);
         let client = builder.tls_danger_accept_invalid_certs(true).build().unwrap();
         let beats = Arc::<Mutex<Vec<Beat>>>::default();
         let log = Arc::clone(&beats);
@@ -49,7 +51,7 @@ impl Pulse {
                     let told = body.lines().find(|line| line.contains("vcenters")).unwrap_or_default();
                     (status, told.to_owned())
                 });
-                log.lock().unwrap().push(Beat { at, live, ready });
+                log.lock().unwrap().push(Beat { at, until: Instant::now(), live, ready });
                 tokio::time::sleep(PERIOD.saturating_sub(at.elapsed())).await;
             }
         });

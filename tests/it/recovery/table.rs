@@ -90,16 +90,16 @@ async fn episode(world: &World, trouble: &Trouble) -> Outcome {
     let begun = Instant::now();
     let stop = AtomicBool::new(false);
     let strike = async {
-        trouble.strike(world).await;
+        let lasted = trouble.strike(world).await;
         stop.store(true, Ordering::Relaxed);
-        Instant::now()
+        (lasted, Instant::now())
     };
-    let (end, done) = tokio::join!(strike, world.load.press(&world.cluster, &world.vcsim, &stop));
+    let ((lasted, end), done) = tokio::join!(strike, world.load.press(&world.cluster, &world.vcsim, &stop));
     let recovered = world.load.settled(&world.cluster, end).await;
     let ready = ready_again(world, end).await;
     let sessions = world.vcsim.sessions().await.unwrap().len();
     let beats = world.pulse.since(begun);
-    let during: Vec<Beat> = beats.iter().filter(|beat| beat.at < end).cloned().collect();
+    let during: Vec<Beat> = beats.iter().filter(|beat| beat.until < lasted).cloned().collect();
     let unready = during.iter().find(|beat| !is_ready(beat)).map(|beat| beat.at - begun);
     let made = world.vcsim.requests().await.unwrap().since(&before);
     let outcome = Outcome {
