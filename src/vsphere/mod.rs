@@ -5,6 +5,7 @@
 //! machines.
 
 mod certificate;
+mod current_login;
 mod error;
 pub mod inventory;
 mod login_guard;

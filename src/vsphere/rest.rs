@@ -3,16 +3,16 @@
 //! New releases serve it below `/api`, old ones only below `/rest`, where answers are wrapped in
 //! `{"value": …}`. `/api` is tried first; which one it is, is remembered.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::Value;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 use tracing::debug;
 
 use super::Error;
+use super::current_login::CurrentLogin;
 use super::session::Session;
 use super::transport::{Answer, HttpMethod, JsonRequest};
 use super::types::CurrentTime;
@@ -24,6 +24,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Deadline of a login, which goes through SSO.
 const LOGIN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A login that is under way for longer is not waited for when the session is to be ended.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The header that carries the session.
 const SESSION_HEADER: &str = "vmware-api-session-id";
@@ -47,44 +50,39 @@ enum Root {
     Rest,
 }
 
-/// The REST session of one vCenter.
-#[derive(Debug)]
+/// The REST session of one vCenter. Clones are the same.
+#[derive(Clone, Debug)]
 pub(super) struct Rest {
     session: Session,
     /// 0: not known yet, 1: `/api`, 2: `/rest`.
-    root: AtomicU8,
-    login: Mutex<State>,
+    root: Arc<AtomicU8>,
+    login: CurrentLogin<LoggedIn>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    id: Option<SecretString>,
-    epoch: u64,
+#[derive(Debug)]
+struct LoggedIn {
+    id: SecretString,
     /// It is the SOAP session, which ends by itself.
     shared: bool,
-    /// The outcome that those who waited for the same login share.
-    failed: Option<(Instant, Error)>,
 }
 
 impl Rest {
     pub(super) fn new(session: Session) -> Self {
-        Self { session, root: AtomicU8::new(0), login: Mutex::default() }
+        Self { session, root: Arc::default(), login: CurrentLogin::default() }
     }
 
     /// Calls the tagging service; logs in when needed, and once more when the session was lost.
     pub(super) async fn tagging(&self, operation: &Operation<'_>) -> Result<Value, Error> {
-        let (id, epoch) = self.log_in(None).await?;
-        match self.exchange(operation, &id).await {
+        let login = self.log_in(None).await?;
+        match self.exchange(operation, &login.id).await {
             Err(Error::NotAuthenticated) => {
-                let (id, _) = self.log_in(Some(epoch)).await?;
-                match self.exchange(operation, &id).await {
-                    Err(Error::NotAuthenticated) if self.login.lock().await.shared => {
-                        Err(Error::Configuration(format!(
-                            "{}: REST does not take the session of the session manager's ticket; that needs vSphere 8.0 \
-                             U3 or newer, before that zones need a user and a password",
-                            self.session.endpoint()
-                        )))
-                    }
+                let login = self.log_in(Some(&login)).await?;
+                match self.exchange(operation, &login.id).await {
+                    Err(Error::NotAuthenticated) if login.shared => Err(Error::Configuration(format!(
+                        "{}: REST does not take the session of the session manager's ticket; that needs vSphere 8.0 \
+                         U3 or newer, before that zones need a user and a password",
+                        self.session.endpoint()
+                    ))),
                     outcome => outcome,
                 }
             }
@@ -94,9 +92,7 @@ impl Rest {
 
     /// Ends the session on the server.
     pub(super) async fn close(&self) {
-        let mut state = self.login.lock().await;
-        let Some(id) = state.id.take().filter(|_| !state.shared) else { return };
-        drop(state);
+        let Some(login) = self.login.take(CLOSE_PATIENCE).await.filter(|login| !login.shared) else { return };
         self.session.metrics().set_session(Api::Rest, false);
         let path = match self.root() {
             Root::Api => "/api/session",
@@ -106,7 +102,7 @@ impl Rest {
             name: "session.delete",
             method: HttpMethod::Delete,
             path,
-            session: Some((SESSION_HEADER, &id)),
+            session: Some((SESSION_HEADER, &login.id)),
             basic: None,
             body: None,
         };
@@ -119,42 +115,22 @@ impl Rest {
         if self.root.load(Ordering::Relaxed) == 2 { Root::Rest } else { Root::Api }
     }
 
-    async fn log_in(&self, stale: Option<u64>) -> Result<(SecretString, u64), Error> {
-        let asked = Instant::now();
-        let mut state = self.login.lock().await;
-        if let Some(id) = &state.id
-            && Some(state.epoch) != stale
-        {
-            return Ok((id.clone(), state.epoch));
-        }
-        if let Some((at, error)) = &state.failed
-            && *at >= asked
-        {
-            return Err(error.clone());
-        }
-        state.id = None;
-        self.session.metrics().set_session(Api::Rest, false);
-        let outcome = self.create_session(stale.is_some()).await;
-        if !matches!(outcome, Ok((_, true))) {
-            self.session.count_login(Api::Rest, outcome.as_ref().err());
-        }
-        match outcome {
-            Ok((id, shared)) => {
-                state.epoch += 1;
-                state.shared = shared;
-                state.failed = None;
-                state.id = Some(id.clone());
-                Ok((id, state.epoch))
+    /// The current login unless it is `stale`.
+    async fn log_in(&self, stale: Option<&LoggedIn>) -> Result<Arc<LoggedIn>, Error> {
+        let (rest, again) = (self.clone(), stale.is_some());
+        let log_in = async move {
+            rest.session.metrics().set_session(Api::Rest, false);
+            let outcome = rest.create_session(again).await;
+            if !matches!(outcome, Ok(LoggedIn { shared: true, .. })) {
+                rest.session.count_login(Api::Rest, outcome.as_ref().err());
             }
-            Err(error) => {
-                state.failed = Some((Instant::now(), error.clone()));
-                Err(error)
-            }
-        }
+            outcome
+        };
+        self.login.get(|login| stale.is_some_and(|stale| std::ptr::eq(login, stale)), log_in).await
     }
 
-    /// The id of a session, and whether it is the SOAP session. `again` if the last one is lost.
-    async fn create_session(&self, again: bool) -> Result<(SecretString, bool), Error> {
+    /// A session; `again` if the last one is lost.
+    async fn create_session(&self, again: bool) -> Result<LoggedIn, Error> {
         let credentials = self.session.permitted_credentials()?;
         let (user, password) = match &*credentials {
             Credentials::Login { user, password } => (user, password),
@@ -163,7 +139,7 @@ impl Rest {
                     // If the SOAP session is lost too, this makes another one.
                     self.session.call(&CurrentTime::default()).await?;
                 }
-                return Ok((self.session.connect().await?.id(), true));
+                return Ok(LoggedIn { id: self.session.connect().await?.id(), shared: true });
             }
         };
         let create = async |path: &'static str| {
@@ -199,7 +175,7 @@ impl Rest {
         let value = self.unwrap("session.create", &answer)?;
         self.session.login_accepted();
         match value {
-            Value::String(id) if !id.is_empty() => Ok((id.into(), false)),
+            Value::String(id) if !id.is_empty() => Ok(LoggedIn { id: id.into(), shared: false }),
             _ => Err(Error::Unreadable {
                 method: "session.create",
                 problem: "expected the session's id".to_owned(),

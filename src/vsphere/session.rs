@@ -7,8 +7,7 @@
 //! kind and survive the loss of the session unnoticed.
 //!
 //! Invariants:
-//! - Logins are single-flight: whoever needs one while one is under way waits for that one and
-//!   shares its outcome, failure included.
+//! - Logins are single-flight and never left half done: see [`CurrentLogin`].
 //! - A refused login is not repeated in a loop. After two in a row there is one try every
 //!   five minutes, because SSO locks an account after a few; new credentials are tried at once.
 //! - Once closed, it stays closed: nothing logs in behind the back of a process that ends.
@@ -20,11 +19,12 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::Error;
+use super::current_login::CurrentLogin;
 use super::login_guard::LoginGuard;
 use super::soap::{Request, decode_response, encode_request};
 use super::transport::{Answer, Endpoint, Patience, Transport};
@@ -70,14 +70,7 @@ struct Shared {
     guard: std::sync::Mutex<LoginGuard>,
     epochs: AtomicU64,
     closed: watch::Sender<bool>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    login: Option<Arc<LoggedIn>>,
-    /// The outcome that those who waited for the same login share.
-    failed: Option<(Instant, Error)>,
+    login: CurrentLogin<LoggedIn>,
 }
 
 struct LoggedIn {
@@ -119,7 +112,7 @@ impl Session {
             guard: std::sync::Mutex::default(),
             epochs: AtomicU64::new(0),
             closed: watch::Sender::new(false),
-            state: Mutex::default(),
+            login: CurrentLogin::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -174,10 +167,7 @@ impl Session {
     /// Ends the session on the server, for good; the last thing a process does.
     pub async fn close(&self) {
         self.shared.closed.send_replace(true);
-        // A login that is under way for longer is not worth waiting for.
-        let state = tokio::time::timeout(PROBE_DEADLINE, self.shared.state.lock()).await;
-        let login = state.ok().and_then(|mut state| state.login.take());
-        let Some(login) = login else { return };
+        let Some(login) = self.shared.login.take(PROBE_DEADLINE).await else { return };
         self.metrics().set_session(Api::Soap, false);
         let request = Logout { session_manager: &login.content.session_manager };
         match self.exchange(&login, &request, PROBE_DEADLINE.into()).await {
@@ -188,34 +178,15 @@ impl Session {
 
     /// The current login unless it is the one of epoch `stale`.
     async fn connect_after(&self, stale: Option<u64>) -> Result<Connection, Error> {
-        let asked = Instant::now();
-        let mut state = self.shared.state.lock().await;
-        if let Some(login) = &state.login
-            && Some(login.epoch) != stale
-        {
-            return Ok(Connection { session: self.clone(), login: login.clone() });
-        }
-        if let Some((at, error)) = &state.failed
-            && *at >= asked
-        {
-            return Err(error.clone());
-        }
-        state.login = None;
-        self.metrics().set_session(Api::Soap, false);
-        let outcome = self.log_in().await;
-        self.count_login(Api::Soap, outcome.as_ref().err());
-        match outcome {
-            Ok(login) => {
-                let login = Arc::new(login);
-                state.failed = None;
-                state.login = Some(login.clone());
-                Ok(Connection { session: self.clone(), login })
-            }
-            Err(error) => {
-                state.failed = Some((Instant::now(), error.clone()));
-                Err(error)
-            }
-        }
+        let session = self.clone();
+        let log_in = async move {
+            session.metrics().set_session(Api::Soap, false);
+            let outcome = session.log_in().await;
+            session.count_login(Api::Soap, outcome.as_ref().err());
+            outcome
+        };
+        let login = self.shared.login.get(|login| Some(login.epoch) == stale, log_in).await?;
+        Ok(Connection { session: self.clone(), login })
     }
 
     pub(super) fn transport(&self) -> &Transport {
@@ -329,9 +300,7 @@ impl Connection {
 
     /// The session is gone: the next [`Session::connect`] logs in anew.
     pub async fn forget(&self) {
-        let mut state = self.session.shared.state.lock().await;
-        if state.login.as_ref().is_some_and(|login| login.epoch == self.login.epoch) {
-            state.login = None;
+        if self.session.shared.login.forget(|login| login.epoch == self.login.epoch).await {
             self.session.metrics().set_session(Api::Soap, false);
         }
     }

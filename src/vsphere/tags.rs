@@ -111,6 +111,11 @@ impl Tags {
         Ok(attached)
     }
 
+    /// The service's session, which can be ended while a question is under way.
+    pub(super) fn rest(&self) -> Rest {
+        self.rest.clone()
+    }
+
     /// Ends the session on the server.
     pub async fn close(&self) {
         self.rest.close().await;

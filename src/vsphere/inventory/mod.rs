@@ -28,6 +28,7 @@ pub use store::{Entity, Scope, Store, ZoneFacts};
 pub use vm::{ConnectionState, GuestNic, PowerState, Vm};
 pub use zone::{ZoneCategories, ZoneOptions, ZoneTags};
 
+use super::rest::Rest;
 use super::{Category, CredentialFeed, Endpoint, Error, MoRef, Session, Tags};
 use crate::config::{Tls, Vcenter};
 use crate::metrics;
@@ -40,6 +41,7 @@ const CHANGES_KEPT: usize = 4096;
 pub struct Inventory {
     endpoint: Endpoint,
     session: Session,
+    rest: Rest,
     tags: Arc<tokio::sync::Mutex<Tags>>,
     store: Arc<Store>,
     commands: mpsc::UnboundedSender<Command>,
@@ -78,15 +80,9 @@ enum Command {
     WatchArrivals,
 }
 
-async fn close(session: &Session, tags: &tokio::sync::Mutex<Tags>) {
+async fn close(session: &Session, rest: &Rest) {
     // Both at once: together they have a few seconds.
-    let rest = async {
-        // Held only while a question is under way, which is abandoned then.
-        if let Ok(tags) = tags.try_lock() {
-            tags.close().await;
-        }
-    };
-    futures::future::join(session.close(), rest).await;
+    futures::future::join(session.close(), rest.close()).await;
 }
 
 impl Inventory {
@@ -116,13 +112,16 @@ impl Inventory {
         let store = Arc::new(Store::default());
         let tags_period = zones.as_ref().map(|zones| zones.refresh_period).unwrap_or_default();
         store.set_categories(zones.map(|zones| zones.categories));
-        let tags = Arc::new(tokio::sync::Mutex::new(Tags::new(session.clone())));
+        let tags = Tags::new(session.clone());
+        let rest = tags.rest();
+        let tags = Arc::new(tokio::sync::Mutex::new(tags));
         let (commands, inbox) = mpsc::unbounded_channel();
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
         let (health, health_seen) = channel::channel(Health::Connecting);
         let this = Self {
             endpoint: Endpoint::new(vcenter),
             session: session.clone(),
+            rest: rest.clone(),
             tags: tags.clone(),
             store: store.clone(),
             commands,
@@ -130,7 +129,7 @@ impl Inventory {
             health: health_seen,
         };
         let datacenters = vcenter.datacenters.clone();
-        let tagging = worker::Tagging { service: tags, period: tags_period };
+        let tagging = worker::Tagging { rest, service: tags, period: tags_period };
         tokio::spawn(task::Task::new(session, datacenters, store, tagging, inbox, changes, health).run());
         this
     }
@@ -222,7 +221,7 @@ impl Inventory {
 
     /// Ends the sessions on the server; so does dropping the last handle, when there is time.
     pub async fn close(&self) {
-        close(&self.session, &self.tags).await;
+        close(&self.session, &self.rest).await;
     }
 
     /// Has the task do something; once more if the session ended meanwhile.

@@ -88,11 +88,11 @@ impl Task {
 
     /// Runs until nobody needs it any longer, or the session is closed.
     pub(super) async fn run(self) {
-        let (session, tags) = (self.session.clone(), self.tagging.service.clone());
+        let (session, rest) = (self.session.clone(), self.tagging.rest.clone());
         tokio::select! {
             () = session.closed() => {}
             // Nobody is left who could end the sessions.
-            () = self.keep_connected() => super::close(&session, &tags).await,
+            () = self.keep_connected() => super::close(&session, &rest).await,
         }
     }
 

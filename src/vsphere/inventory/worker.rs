@@ -13,6 +13,7 @@ use super::lookup::Lookup;
 use super::vm::VM_PROPERTIES;
 use super::watch::Watch;
 use super::{Change, Command, Store, Vm, datacenters, sighting};
+use crate::vsphere::rest::Rest;
 use crate::vsphere::types::{ContinueRetrievePropertiesEx, FilterSpec, RetrievePropertiesEx, RetrieveResult};
 use crate::vsphere::{Connection, Error, MoRef, Tags};
 
@@ -30,6 +31,7 @@ const JOIN_CHUNK: usize = 500;
 
 /// Where tags are read, and how often.
 pub(super) struct Tagging {
+    pub(super) rest: Rest,
     pub(super) service: Arc<tokio::sync::Mutex<Tags>>,
     pub(super) period: Duration,
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::FutureExt;
+use futures::future::{BoxFuture, join_all};
 use tokio::sync::watch;
 use vsphere_cloud::vsphere::inventory::{Health, Inventory};
 use vsphere_cloud::vsphere::types::{FilterSpec, PropertySpec, RetrievePropertiesEx};
-use vsphere_cloud::vsphere::{Error, MoRef, Session};
+use vsphere_cloud::vsphere::{Error, MoRef, Session, Tags};
 use xtask::testbed::{Vcsim, VcsimOptions, eventually};
 
 use super::common::{ask, by_name, change, credentials, down, feed, inventory, session, up, vcenter, vcsim};
@@ -102,6 +103,31 @@ async fn closing_ends_the_session_for_good() {
     assert!(vcsim.sessions().await.unwrap().is_empty());
     assert_eq!(vcsim.requests().await.unwrap().soap("Login"), 1);
     assert!(inventory.find(Vec::new()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_login_that_nobody_waits_for_any_longer_leaves_no_session_behind() {
+    let vcsim = vcsim().await;
+    // Longer than it takes to see the session of which nobody has been told yet.
+    vcsim.set_latency(Duration::from_secs(1)).await.unwrap();
+    let session = session(&vcsim);
+    let mut tags = Tags::new(session.clone());
+    let logging_in: [BoxFuture<'_, ()>; 2] = [
+        async { ask(&session).await.map(drop).unwrap() }.boxed(),
+        async { tags.categories().await.map(drop).unwrap() }.boxed(),
+    ];
+    for (so_many, login) in (1..).zip(logging_in) {
+        let begun = eventually("the session is there", Duration::from_secs(10), async || {
+            let there = vcsim.sessions().await.unwrap().len();
+            if there == so_many { Ok(()) } else { Err(there) }
+        });
+        tokio::select! {
+            () = login => panic!("it was told of its session too early for this test"),
+            begun = begun => begun.unwrap(),
+        }
+    }
+    tokio::join!(session.close(), tags.close());
+    assert!(vcsim.sessions().await.unwrap().is_empty(), "{:?}", vcsim.sessions().await);
 }
 
 #[tokio::test]

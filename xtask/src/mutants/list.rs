@@ -134,6 +134,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         with: "health.register(Group::ALL, \"vcenters\"",
         test: "recovery::trust::an_old_thumbprint_keeps_a_new_certificate_out_until_the_configuration_names_it",
     },
+    Mutant {
+        without: "the login that goes on when nobody waits for it any longer",
+        file: "src/vsphere/current_login.rs",
+        replace: "tokio::spawn(async move {",
+        with: "futures::FutureExt::never_error(async move {",
+        test: "client::session::a_login_that_nobody_waits_for_any_longer_leaves_no_session_behind",
+    },
 ];
 
 /// The test that plays random histories.
