@@ -72,7 +72,7 @@ impl ApiServer {
         let guard = option_layer(leadership.cloned().map(WriteGuard::new));
         let limit = option_layer(self.limit.clone());
         let builder = ClientBuilder::try_from(self.config.clone()).context(NO_CLIENT)?;
-        let builder = builder.with_layer(&self.presence).with_layer(&self.counting());
+        let builder = builder.with_layer(&self.presence.layer()).with_layer(&self.counting());
         Ok(builder.with_layer(&guard).with_layer(&limit).build())
     }
 
@@ -80,7 +80,7 @@ impl ApiServer {
     /// else.
     pub(super) fn election_client(&self) -> anyhow::Result<Client> {
         let builder = ClientBuilder::try_from(self.config.clone()).context(NO_CLIENT)?;
-        Ok(builder.with_layer(&self.presence).with_layer(&self.counting()).build())
+        Ok(builder.with_layer(&self.presence.layer()).with_layer(&self.counting()).build())
     }
 
     fn counting(&self) -> CountRequests {

@@ -169,24 +169,15 @@ pub trait Instances: Send + Sync + 'static {
     /// or not.
     ///
     /// A machine that is being watched, without an interruption since it was last read, is answered
-    /// from memory; for any other every vCenter is asked, many Nodes at once. `record` is what was
-    /// remembered of it.
-    fn existence(
-        &self,
-        node: &NodeIdentity,
-        record: Option<&MachineRecord>,
-    ) -> impl Future<Output = Existence> + Send;
+    /// from memory; for any other every vCenter is asked, many Nodes at once.
+    fn existence(&self, node: &NodeIdentity) -> impl Future<Output = Existence> + Send;
 
     /// The same, with a machine that is being watched looked at now: what is in memory may be some
     /// seconds old. For whoever is about to do what must not be done to a machine that runs.
     ///
     /// An implementation that remembers nothing need not tell the two apart.
-    fn existence_now(
-        &self,
-        node: &NodeIdentity,
-        record: Option<&MachineRecord>,
-    ) -> impl Future<Output = Existence> + Send {
-        self.existence(node, record)
+    fn existence_now(&self, node: &NodeIdentity) -> impl Future<Output = Existence> + Send {
+        self.existence(node)
     }
 
     /// Names of Nodes for which there is an answer, or another one than before.

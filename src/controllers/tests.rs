@@ -6,7 +6,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use serde_json::json;
 
 use super::*;
-use crate::cloud::{Existence, Instance, InstanceError, MachineRecord, NodeIdentity, Power};
+use crate::cloud::{Existence, Instance, InstanceError, NodeIdentity, Power};
 use crate::k8s::testing::FakeApi;
 
 /// Every machine is switched off, and nothing else is known of it.
@@ -17,7 +17,7 @@ impl Instances for LightsOut {
         Some(Err(InstanceError::NotFound("1 vCenter answered".to_owned())))
     }
 
-    async fn existence(&self, _: &NodeIdentity, _: Option<&MachineRecord>) -> Existence {
+    async fn existence(&self, _: &NodeIdentity) -> Existence {
         Existence::Exists(Power::Off(Duration::ZERO))
     }
 

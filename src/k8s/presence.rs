@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use futures::{Stream, stream};
-use http::{Request, Response, StatusCode};
+use http::{Response, StatusCode};
 use tokio::sync::watch;
-use tower::{Layer, Service};
+use tower::util::MapResultLayer;
 
 /// Between two returns that are told. While some requests get through and others do not, whoever waits
 /// for its return must not try all the time.
@@ -18,7 +16,9 @@ const APART: Duration = Duration::from_secs(1);
 /// A request that fails while another one succeeds has been noted by then.
 const SETTLING: Duration = Duration::from_millis(20);
 
-/// A layer of the client that notices when the API server answers again after it did not. Clones are
+type Outcome<B, E> = Result<Response<B>, E>;
+
+/// Notices, as a layer of the client, when the API server answers again after it did not. Clones are
 /// the same.
 ///
 /// It asks nothing by itself: watches try again every second, and the renewals of the lease every two.
@@ -39,10 +39,18 @@ impl Default for Presence {
 }
 
 impl Presence {
+    /// The layer, for a client with these answers and errors.
+    pub fn layer<B, E>(&self) -> MapResultLayer<impl Fn(Outcome<B, E>) -> Outcome<B, E> + Clone + use<B, E>> {
+        let presence = self.clone();
+        MapResultLayer::new(move |outcome: Outcome<B, E>| {
+            presence.note(outcome.as_ref().ok().map(Response::status));
+            outcome
+        })
+    }
+
     /// An item each time that it is back, from now on.
     pub fn returns(&self) -> impl Stream<Item = ()> + Send + use<> {
-        let mut returns = self.0.returns.subscribe();
-        returns.mark_unchanged();
+        let returns = self.0.returns.subscribe();
         stream::unfold((returns, Duration::ZERO), async |(mut returns, pause)| {
             tokio::time::sleep(pause).await;
             // The sender is as good as eternal: clients have it.
@@ -65,46 +73,6 @@ impl Presence {
 /// What a load balancer says in its place, or it itself while it starts and ends, is no answer.
 fn is_of_the_server(status: StatusCode) -> bool {
     !matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
-}
-
-impl<S> Layer<S> for Presence {
-    type Service = Noticing<S>;
-
-    fn layer(&self, inner: S) -> Noticing<S> {
-        Noticing { presence: self.clone(), inner }
-    }
-}
-
-/// A client's service behind [`Presence`].
-#[derive(Clone, Debug)]
-pub struct Noticing<S> {
-    presence: Presence,
-    inner: S,
-}
-
-impl<S, A, B> Service<Request<A>> for Noticing<S>
-where
-    S: Service<Request<A>, Response = Response<B>>,
-    S::Future: Send + 'static,
-    S::Error: 'static,
-    B: 'static,
-{
-    type Response = Response<B>;
-    type Error = S::Error;
-    type Future = BoxFuture<'static, Result<Response<B>, S::Error>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<A>) -> Self::Future {
-        let (presence, answer) = (self.presence.clone(), self.inner.call(request));
-        Box::pin(async move {
-            let outcome = answer.await;
-            presence.note(outcome.as_ref().ok().map(Response::status));
-            outcome
-        })
-    }
 }
 
 #[cfg(test)]
@@ -151,7 +119,7 @@ mod tests {
         for url in ["http://127.0.0.1:1".to_owned(), api.url()] {
             let mut config = kube::Config::new(url.parse().unwrap());
             config.default_retry = false;
-            let client = ClientBuilder::try_from(config).unwrap().with_layer(&presence).build();
+            let client = ClientBuilder::try_from(config).unwrap().with_layer(&presence.layer()).build();
             assert!(Api::<Node>::all(client).get("nobody").await.is_err());
         }
         returns.next().await.unwrap();

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::instances::VsphereInstances;
 use super::shared::VcenterHandle;
-use crate::cloud::{Existence, Instance, InstanceError, Instances, MachineRecord, NodeIdentity};
+use crate::cloud::{Existence, Instance, InstanceError, Instances, NodeIdentity};
 use crate::config::Nodes;
 
 /// The machines of whichever vCenters are configured now.
@@ -58,12 +58,12 @@ impl Instances for CurrentInstances {
         self.generation.borrow().instance(node)
     }
 
-    async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
-        self.unless_replaced(async move |current| current.existence(node, record).await).await
+    async fn existence(&self, node: &NodeIdentity) -> Existence {
+        self.unless_replaced(async move |current| current.existence(node).await).await
     }
 
-    async fn existence_now(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
-        self.unless_replaced(async move |current| current.existence_now(node, record).await).await
+    async fn existence_now(&self, node: &NodeIdentity) -> Existence {
+        self.unless_replaced(async move |current| current.existence_now(node).await).await
     }
 
     fn changes(&self) -> BoxStream<'static, String> {

@@ -1,59 +1,27 @@
 //! Whether a Node's machine exists: asked of every vCenter, many Nodes at once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::sync::{mpsc, oneshot};
 
+use super::desk::Question;
 use super::search;
-use super::shared::{Question, Shared, VcenterHandle};
+use super::shared::{Shared, VcenterHandle};
 use super::tell_apart::is_remembered;
 use crate::cloud::{Existence, MachineRecord, NodeIdentity, Power, Proof, parse_uuid};
 use crate::vsphere::MoRef;
 use crate::vsphere::inventory::{ConnectionState, FoundBy, Health, PowerState, Query, Sighting, Suspect, Vm};
 
-/// How long a question waits for company: NotReady nodes come in crowds.
-const GATHER: Duration = Duration::from_millis(20);
-
-/// Asks; the answer takes as long as the slowest vCenter.
-pub(super) async fn ask(
-    desk: &mpsc::UnboundedSender<Question>,
-    node: &NodeIdentity,
-    record: Option<&MachineRecord>,
-) -> Existence {
-    let (reply, answer) = oneshot::channel();
-    let question = Question { node: node.clone(), record: record.cloned(), reply };
-    let stopped = || Existence::Unknown("the provider is shutting down".to_owned());
-    if desk.send(question).is_err() {
-        return stopped();
-    }
-    answer.await.unwrap_or_else(|_| stopped())
-}
-
-/// Answers questions in batches; ends with the provider.
-pub(super) async fn run(shared: std::sync::Weak<Shared>, mut desk: mpsc::UnboundedReceiver<Question>) {
-    while let Some(first) = desk.recv().await {
-        tokio::time::sleep(GATHER).await;
-        let mut batch = vec![first];
-        while let Ok(next) = desk.try_recv() {
-            batch.push(next);
-        }
-        let Some(shared) = shared.upgrade() else { return };
-        // Side by side: a vCenter that hangs holds up only those who asked before.
-        tokio::spawn(answer(shared, batch));
-    }
-}
-
-async fn answer(shared: Arc<Shared>, batch: Vec<Question>) {
+/// Answers a batch of questions, each about a Node.
+pub(super) async fn answer(shared: Arc<Shared>, batch: Vec<Question<NodeIdentity>>) {
     let queries: Vec<Result<Query, String>> = batch
         .iter()
         .map(|question| {
-            let mut query = search::query(&question.node).map_err(|error| error.to_string())?;
+            let mut query = search::query(&question.about).map_err(|error| error.to_string())?;
             // A name or an address proves nothing.
             query.dns_name.clear();
             query.ips.clear();
-            let recorded = question.record.as_ref().and_then(|record| record.instance_uuid.as_deref());
+            let recorded = question.about.record.as_ref().and_then(|record| record.instance_uuid.as_deref());
             query.instance_uuid = recorded.and_then(parse_uuid);
             Ok(query)
         })
@@ -61,7 +29,7 @@ async fn answer(shared: Arc<Shared>, batch: Vec<Question>) {
     let looks = shared.vcenters.iter().map(|vcenter| {
         let suspects = batch.iter().zip(&queries).map(|(question, query)| Suspect {
             query: query.clone().unwrap_or_default(),
-            object: question.record.as_ref().and_then(|record| object(vcenter, record)),
+            object: question.about.record.as_ref().and_then(|record| object(vcenter, record)),
         });
         look(vcenter, suspects.collect())
     });
@@ -83,11 +51,10 @@ async fn answer(shared: Arc<Shared>, batch: Vec<Question>) {
                         sighting: seen.as_ref().map(|all| &all[i]),
                     })
                     .collect();
-                conclude(&answers, &query, question.record.as_ref())
+                conclude(&answers, &query, question.about.record.as_deref())
             }
         };
-        // Whoever asked may have given up.
-        let _ = question.reply.send(existence);
+        question.answer(existence);
     }
 }
 
@@ -211,6 +178,8 @@ pub(super) fn watched(vcenter: &VcenterHandle, moref: &MoRef) -> Option<Existenc
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use uuid::Uuid;
 
     use super::*;

@@ -7,6 +7,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use tokio::sync::{broadcast, mpsc};
 
+use super::desk::Desk;
 use super::identify::Machine;
 use super::roster::{Roster, State};
 use super::shared::{Message, Shared, VcenterHandle};
@@ -33,11 +34,11 @@ impl VsphereInstances {
         let (inbox, messages) = mpsc::unbounded_channel();
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
         let roster = Roster::default();
-        let (desk, questions) = mpsc::unbounded_channel();
-        let (glances, reads) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared { vcenters, roster, changes, nodes, inbox, desk, glances });
-        tokio::spawn(existence::run(Arc::downgrade(&shared), questions));
-        tokio::spawn(afresh::run(Arc::downgrade(&shared), reads));
+        let (existence, about_nodes) = Desk::open();
+        let (afresh, about_machines) = Desk::open();
+        let shared = Arc::new(Shared { vcenters, roster, changes, nodes, inbox, existence, afresh });
+        tokio::spawn(about_nodes.serve(Arc::downgrade(&shared), existence::answer));
+        tokio::spawn(about_machines.serve(Arc::downgrade(&shared), afresh::answer));
         resolver::start(&shared, messages);
         Self { shared }
     }
@@ -136,20 +137,20 @@ impl Instances for VsphereInstances {
         }
     }
 
-    async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+    async fn existence(&self, node: &NodeIdentity) -> Existence {
         if let Some(machine) = self.known_machine(node)
             && let Some(existence) =
                 existence::watched(&self.shared.vcenters[machine.vcenter], &machine.moref)
         {
             return existence;
         }
-        existence::ask(&self.shared.desk, node, record).await
+        self.shared.existence.ask(node.clone()).await
     }
 
-    async fn existence_now(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+    async fn existence_now(&self, node: &NodeIdentity) -> Existence {
         match self.known_machine(node) {
-            Some(machine) => afresh::ask(&self.shared.glances, machine).await,
-            None => existence::ask(&self.shared.desk, node, record).await,
+            Some(machine) => self.shared.afresh.ask(machine).await,
+            None => self.shared.existence.ask(node.clone()).await,
         }
     }
 

@@ -3,6 +3,7 @@
 mod addresses;
 mod afresh;
 mod current;
+mod desk;
 mod examine;
 mod existence;
 mod identify;

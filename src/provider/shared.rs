@@ -1,11 +1,11 @@
 //! What the parts of the provider share: the vCenters, and what is known of each Node.
 
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc};
 
-use super::afresh::Glance;
+use super::desk::Desk;
 use super::identify::Machine;
 use super::roster::Roster;
-use crate::cloud::{Existence, MachineRecord, NodeIdentity};
+use crate::cloud::NodeIdentity;
 use crate::config::{IpFamily, Nodes};
 use crate::vsphere::inventory::{Inventory, Vm};
 
@@ -37,8 +37,10 @@ pub(super) struct Shared {
     pub(super) changes: broadcast::Sender<String>,
     pub(super) nodes: Nodes,
     pub(super) inbox: mpsc::UnboundedSender<Message>,
-    pub(super) desk: mpsc::UnboundedSender<Question>,
-    pub(super) glances: mpsc::UnboundedSender<Glance>,
+    /// Whether the machines of Nodes exist, asked of every vCenter.
+    pub(super) existence: Desk<NodeIdentity>,
+    /// Whether machines run, read now.
+    pub(super) afresh: Desk<Machine>,
 }
 
 /// What the resolver is told.
@@ -48,12 +50,4 @@ pub(super) enum Message {
     Look(String),
     /// A Node is gone; this was its machine, and no other Node's.
     Forget(String, Option<Machine>),
-}
-
-/// Whether a Node's machine exists, and where the answer goes.
-#[derive(Debug)]
-pub(super) struct Question {
-    pub(super) node: NodeIdentity,
-    pub(super) record: Option<MachineRecord>,
-    pub(super) reply: oneshot::Sender<Existence>,
 }

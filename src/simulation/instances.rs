@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::clock::LocalClock;
 use super::sight::Sight;
 use super::world::{Shared, World};
-use crate::cloud::{Existence, Instance, InstanceError, Instances, MachineRecord, NodeIdentity};
+use crate::cloud::{Existence, Instance, InstanceError, Instances, NodeIdentity};
 
 /// The machines of all vCenters, as one leader sees them.
 pub(super) struct Machines {
@@ -40,7 +40,7 @@ impl Machines {
 
 impl Machines {
     /// Asks both vCenters, which takes its time.
-    async fn ask(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+    async fn ask(&self, node: &NodeIdentity) -> Existence {
         let (before, after) = {
             let mut world = self.world();
             (world.luck.answer(), world.luck.answer())
@@ -51,7 +51,7 @@ impl Machines {
             if world.luck.fails() {
                 Existence::Unknown("vCenter has lost the question".to_owned())
             } else {
-                world.view(self.clock.now()).judge(node, record)
+                world.view(self.clock.now()).judge(node)
             }
         };
         // What was true when vCenter looked is heard only now.
@@ -79,19 +79,19 @@ impl Instances for Machines {
         known
     }
 
-    async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+    async fn existence(&self, node: &NodeIdentity) -> Existence {
         let remembered = {
             let world = self.world();
             self.sight().existence(node, world.view(self.clock.now()))
         };
         match remembered {
             Some(answer) => answer,
-            None => self.ask(node, record).await,
+            None => self.ask(node).await,
         }
     }
 
-    async fn existence_now(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
-        self.ask(node, record).await
+    async fn existence_now(&self, node: &NodeIdentity) -> Existence {
+        self.ask(node).await
     }
 
     fn changes(&self) -> BoxStream<'static, String> {

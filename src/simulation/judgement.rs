@@ -38,7 +38,8 @@ impl<'a> View<'a> {
     }
 
     /// Whether the machine of a Node exists.
-    pub(super) fn judge(self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+    pub(super) fn judge(self, node: &NodeIdentity) -> Existence {
+        let record = node.record.as_deref();
         let provider = node.provider_id.as_deref().and_then(|id| ProviderId::parse(id).ok());
         let provider = provider.map(ProviderId::uuid);
         let instance = record.and_then(|record| parse_uuid(record.instance_uuid.as_deref()?));

@@ -8,7 +8,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::decide::{Stance, Subject, stance};
 use super::rim::Context;
 use crate::cloud::{Existence, Instances, Power};
-use crate::controllers::identity::{identity, record};
+use crate::controllers::identity::identity;
 use crate::k8s::Node;
 
 /// Nobody waits longer for an answer. The infrastructure has its own, shorter limits; this one keeps
@@ -50,8 +50,7 @@ pub(super) async fn is_off_now<I: Instances>(node: &Node, context: &Context<I>) 
     let answer = async {
         // Never closed: an error could only mean that there is no limit any more.
         let _permit = context.questions.acquire().await.ok();
-        let (identity, record) = (identity(node), record(node));
-        in_time(context.instances.existence_now(&identity, record.as_ref())).await
+        in_time(context.instances.existence_now(&identity(node))).await
     };
     tokio::select! {
         biased;
@@ -64,8 +63,7 @@ pub(super) async fn is_off_now<I: Instances>(node: &Node, context: &Context<I>) 
 async fn existence<I: Instances>(node: &Node, context: &Context<I>) -> Existence {
     // Never closed: an error could only mean that there is no limit any more.
     let _permit = context.questions.acquire().await.ok();
-    let (identity, record) = (identity(node), record(node));
-    in_time(context.instances.existence(&identity, record.as_ref())).await
+    in_time(context.instances.existence(&identity(node))).await
 }
 
 async fn in_time(answer: impl Future<Output = Existence>) -> Existence {

@@ -101,15 +101,10 @@ impl Store {
     /// Takes over a machine's state; `true` if that is news.
     pub(super) fn put(&self, mut vm: Vm) -> bool {
         self.write(|inner| {
-            let current = !inner.history.remove(&vm.moref);
-            if let Some(known) = inner.vms.get(&vm.moref) {
-                // One that is read again has not been switched off again, if nothing was missed in between.
-                if let (true, Some(known), Some(now)) = (current, known.off_since, &mut vm.off_since) {
-                    *now = known.min(*now);
-                }
-                if **known == vm {
-                    return false;
-                }
+            inner.date(&mut vm);
+            inner.history.remove(&vm.moref);
+            if inner.vms.get(&vm.moref).is_some_and(|known| **known == vm) {
+                return false;
             }
             inner.vms.insert(vm.moref.clone(), Arc::new(vm));
             true
@@ -129,6 +124,12 @@ impl Store {
             inner.history.remove(moref);
             inner.vms.remove(moref).is_some()
         })
+    }
+
+    /// A machine that was read besides the watch, off for as long as it is known to be.
+    pub fn dated(&self, mut vm: Vm) -> Vm {
+        self.read(|inner| inner.date(&mut vm));
+        vm
     }
 
     /// The watch is interrupted: what is known of machines is history until they are read again.
@@ -286,6 +287,14 @@ impl Store {
 }
 
 impl Inner {
+    /// One that is read again has not been switched off again, if nothing was missed in between.
+    fn date(&self, vm: &mut Vm) {
+        let known = self.vms.get(&vm.moref).filter(|_| !self.history.contains(&vm.moref));
+        if let (Some(known), Some(now)) = (known.and_then(|known| known.off_since), &mut vm.off_since) {
+            *now = known.min(*now);
+        }
+    }
+
     /// The objects directly above a machine that have to be known.
     fn needed_above<'a>(&self, vm: &'a Vm) -> impl Iterator<Item = &'a MoRef> + use<'a> {
         let for_scope = vm.parent.as_ref().or(vm.host.as_ref()).filter(|_| self.scope.is_some());
@@ -415,6 +424,24 @@ mod tests {
         store.put(vm.clone());
         assert!(store.is_current(&vm.moref));
         assert_eq!(store.vm(&vm.moref).unwrap().off_since, vm.off_since);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_being_off_counts_from_when_it_was_first_seen() {
+        use std::time::Duration;
+        let machine = |off_since| Vm { off_since, ..Vm::new(MoRef::new("VirtualMachine", "vm-1")) };
+        let off = || machine(Some(tokio::time::Instant::now()));
+        let age = |vm: Vm| vm.off_since.map(|since| since.elapsed());
+        let store = Store::default();
+        store.put(off());
+        tokio::time::advance(Duration::from_secs(40)).await;
+        assert_eq!(age(store.dated(off())), Some(Duration::from_secs(40)));
+        assert_eq!(age(store.dated(machine(None))), None, "what is read now counts");
+        store.interrupted();
+        assert_eq!(age(store.dated(off())), Some(Duration::ZERO), "it may have run meanwhile");
+        store.put(machine(None));
+        assert_eq!(age(store.dated(off())), Some(Duration::ZERO), "it was on a moment ago");
+        assert_eq!(age(Store::default().dated(off())), Some(Duration::ZERO));
     }
 
     #[test]

@@ -47,8 +47,8 @@ impl Instances for Machines {
         lost.then(|| Err(InstanceError::NotFound("1 vCenter answered".to_owned())))
     }
 
-    async fn existence(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
-        self.asked.lock().unwrap().push((node.name.clone(), record.cloned()));
+    async fn existence(&self, node: &NodeIdentity) -> Existence {
+        self.asked.lock().unwrap().push((node.name.clone(), node.record.as_deref().cloned()));
         let asking = self.asking.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_at_once.fetch_max(asking, Ordering::SeqCst);
         let answer = self.answers.lock().unwrap().get(&node.name).cloned();
@@ -57,11 +57,11 @@ impl Instances for Machines {
         answer
     }
 
-    async fn existence_now(&self, node: &NodeIdentity, record: Option<&MachineRecord>) -> Existence {
+    async fn existence_now(&self, node: &NodeIdentity) -> Existence {
         let now = self.now.lock().unwrap().get(&node.name).cloned();
         match now {
             Some(answer) => answer,
-            None => self.existence(node, record).await,
+            None => self.existence(node).await,
         }
     }
 

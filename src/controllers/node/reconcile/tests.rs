@@ -52,7 +52,7 @@ impl Instances for Machines {
         self.answer(&node.name)
     }
 
-    async fn existence(&self, _: &NodeIdentity, _: Option<&MachineRecord>) -> Existence {
+    async fn existence(&self, _: &NodeIdentity) -> Existence {
         Existence::Unknown("nobody asks here".to_owned())
     }
 
