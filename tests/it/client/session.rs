@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use vsphere_cloud::vsphere::inventory::{Health, Inventory};
 use vsphere_cloud::vsphere::types::{FilterSpec, PropertySpec, RetrievePropertiesEx};
 use vsphere_cloud::vsphere::{Error, MoRef, Session, Tags};
-use xtask::testbed::{Vcsim, VcsimOptions, eventually};
+use xtask::testbed::{Fault, FaultKind, Vcsim, VcsimOptions, eventually};
 
 use super::common::{ask, by_name, change, credentials, down, feed, inventory, session, up, vcenter, vcsim};
 
@@ -108,8 +108,11 @@ async fn closing_ends_the_session_for_good() {
 #[tokio::test]
 async fn a_login_that_nobody_waits_for_any_longer_leaves_no_session_behind() {
     let vcsim = vcsim().await;
-    // Longer than it takes to see the session of which nobody has been told yet.
-    vcsim.set_latency(Duration::from_secs(1)).await.unwrap();
+    // For about a second there is a session of which nobody has been told yet.
+    for (method, bytes_per_second) in [("Login", 1_000), ("POST /api/session", 40)] {
+        let slow = Fault::new(method, FaultKind::SlowBody { bytes_per_second });
+        vcsim.add_fault(&slow).await.unwrap();
+    }
     let session = session(&vcsim);
     let mut tags = Tags::new(session.clone());
     let logging_in: [BoxFuture<'_, ()>; 2] = [
