@@ -31,11 +31,14 @@ pub(super) fn init(format: Format, verbosity: u8) {
         _ => "debug",
     };
     let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
-    let filter =
-        ["hyper", "hyper_util", "kube", "kube_client", "kube_runtime", "reqwest", "rustls", "tower", "h2"]
-            .iter()
-            .filter_map(|library| format!("{library}={libraries}").parse().ok())
-            .fold(filter, EnvFilter::add_directive);
+    // It tells of each request that fails, as does whoever sent it, who knows what it was for.
+    let client = if verbosity <= 5 { "off" } else { libraries };
+    let filter = ["hyper", "hyper_util", "kube", "kube_runtime", "reqwest", "rustls", "tower", "h2"]
+        .iter()
+        .map(|library| (library, libraries))
+        .chain([(&"kube_client", client)])
+        .filter_map(|(library, level)| format!("{library}={level}").parse().ok())
+        .fold(filter, EnvFilter::add_directive);
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         Format::Text => {

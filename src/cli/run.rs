@@ -80,6 +80,8 @@ pub(crate) async fn in_turn(
         if outcome.is_err() || leadership.is_valid() {
             break outcome;
         }
+        // Who comes to rest at once is quicker than who tells of the loss; otherwise it has been told.
+        elector.keep().await;
     };
     elector.release().await;
     outcome
@@ -96,4 +98,50 @@ pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 
             _ = interrupt.recv() => info!("SIGINT: stopping"),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::k8s::leader::Settings;
+    use crate::k8s::testing::FakeApi;
+
+    const SOON: Duration = Duration::from_secs(5);
+
+    #[tokio::test]
+    async fn a_loss_is_told_also_when_those_who_work_rest_at_once() {
+        let api = FakeApi::start().await;
+        let settings = Settings {
+            namespace: "kube-system".into(),
+            name: "cloud-controller-manager".into(),
+            identity: "a".into(),
+            lease_duration: Duration::from_secs(2),
+            renew_deadline: Duration::from_secs(1),
+            retry_period: Duration::from_millis(100),
+        };
+        let mut elector = Elector::new(api.client(), settings).unwrap();
+        let terms = AtomicUsize::new(0);
+        let is_told = || api.events().values().any(|event| event["message"] == "a stopped leading");
+        let work = async |_, over: Stop| {
+            if terms.fetch_add(1, Ordering::SeqCst) == 0 {
+                api.set_away(true);
+                over.await;
+                api.set_away(false);
+                return Ok(());
+            }
+            while !is_told() {
+                sleep(Duration::from_millis(5)).await;
+            }
+            anyhow::bail!("enough")
+        };
+        let never = futures::future::pending().boxed().shared();
+        let ended = timeout(SOON, in_turn(&mut elector, never, work)).await;
+        assert_eq!(ended.expect("the loss is told").unwrap_err().to_string(), "enough");
+        assert_eq!(terms.load(Ordering::SeqCst), 2);
+    }
 }

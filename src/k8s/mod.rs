@@ -5,6 +5,7 @@
 
 mod annotations;
 mod attachments;
+mod complaint;
 mod counted;
 mod delete;
 mod events;

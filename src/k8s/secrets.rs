@@ -8,6 +8,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 
+use super::complaint::Complaint;
 use super::watch::capped_backoff;
 
 /// The data of a Secret now and after each change; `None` when there is no such Secret.
@@ -22,8 +23,11 @@ pub fn watch_secret(
     let api = Api::<Secret>::namespaced(client, namespace);
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     let origin = format!("{namespace}/{name}");
-    let mut listed = false;
+    let (mut listed, mut complaint) = (false, Complaint::default());
     watcher(api, config).backoff(capped_backoff()).filter_map(move |event| {
+        if let Some(why) = complaint.about(&event) {
+            tracing::warn!(secret = origin, error = why, "the Secret cannot be read; trying again");
+        }
         let news = match event {
             Ok(Event::Init) => {
                 listed = false;
@@ -36,10 +40,7 @@ pub fn watch_secret(
             // The list is complete and it was not in it.
             Ok(Event::InitDone) => (!listed).then_some(None),
             Ok(Event::Delete(_)) => Some(None),
-            Err(error) => {
-                tracing::warn!(secret = origin, %error, "the Secret cannot be read; trying again");
-                None
-            }
+            Err(_) => None,
         };
         std::future::ready(news)
     })

@@ -1,6 +1,7 @@
 //! The stream of Nodes.
 
 use std::collections::HashSet;
+use std::future::ready;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
@@ -10,6 +11,7 @@ use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use kube::{Api, Client};
 
 use super::Node;
+use super::complaint::Complaint;
 
 /// Nodes per page of a list. Pages of 500, the usual size, cost tens of megabytes that a process
 /// never gives back; the number of requests is of no matter at start.
@@ -22,19 +24,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// All Nodes, now and as they change, with only those labels that `keep_label` names.
 ///
-/// It never ends and never fails: an interrupted watch is logged and resumed.
+/// It never ends and never fails: an interrupted watch is logged, once, and resumed.
 pub fn watch_nodes(
     client: Client,
     keep_label: impl Fn(&str) -> bool + Send + 'static,
 ) -> impl Stream<Item = Event<Node>> + Send {
+    let mut complaint = Complaint::default();
     watcher(Api::<Node>::all(client), watcher::Config::default().page_size(PAGE_SIZE))
         .backoff(capped_backoff())
-        .filter_map(async |event| {
-            event
-                .inspect_err(
-                    |error| tracing::warn!(%error, "the watch on Nodes was interrupted; resuming it"),
-                )
-                .ok()
+        .filter_map(move |event| {
+            if let Some(why) = complaint.about(&event) {
+                tracing::warn!(error = why, "the watch on Nodes was interrupted; resuming it");
+            }
+            ready(event.ok())
         })
         .map(move |event| event.modify(|node| slim_labels(node, &keep_label)))
 }

@@ -26,6 +26,9 @@ async fn a_node_that_could_not_be_written_sleeps_out_no_pause() {
     let moved = VmSpec { nics: Some(vec![nic]), ..VmSpec::default() };
     vcsim.patch_vm("unwritten-0", &moved).await.unwrap();
     manager.wait_for_log(LONG.0, LATER).await.unwrap();
+    // It has tried about once a second; the reason may have changed once or twice.
+    let told = manager.logs().matches("the watch on Nodes was interrupted").count();
+    assert!((1..=3).contains(&told), "told {told} times: {}", manager.logs());
     proxy.bring_up();
     let back = Instant::now();
     let arrived = |node: &Node| addresses(node).contains(&"InternalIP 10.88.0.1".to_owned());
