@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use self::results::{Measured, Results, Setup};
+use self::results::{Measured, Results, Setup, gist};
 use self::round::More;
 use super::contestant::{Contestant, Programs};
 use super::flags::Flags;
@@ -109,7 +109,7 @@ async fn attempt(
             Err(error) => {
                 say(&format!("    failed (attempt {attempt} of {ATTEMPTS}): {error:#}"));
                 let problem = format!("{error:#}");
-                trial.problems.push(problem.lines().next().unwrap_or_default().to_owned());
+                trial.problems.push(gist(&problem));
                 if attempt == ATTEMPTS {
                     // A start that was measured is not lost with what came after it.
                     *measured = trial;
