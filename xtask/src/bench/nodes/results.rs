@@ -110,7 +110,8 @@ pub(super) fn gist(problem: &str) -> String {
     let first = problem.lines().next().unwrap_or_default();
     let first = first.strip_suffix("; the end of its log:").unwrap_or(first);
     let said = problem.lines().map(|line| line.trim_start_matches([' ', '|']));
-    let last_words = said.into_iter().find(|line| line.starts_with("fatal error:") || line.starts_with("panic:"));
+    let last_words =
+        said.into_iter().find(|line| line.starts_with("fatal error:") || line.starts_with("panic:"));
     last_words.map_or_else(|| first.to_owned(), |words| format!("{first}: {words}"))
 }
 
@@ -184,7 +185,9 @@ mod tests {
     #[test]
     fn a_problem_is_told_with_the_last_words_of_a_crash() {
         let ended = "manager ended unexpectedly (exit status: 2)";
-        let crashed = format!("{ended}; the end of its log:\n  | I1121 x\n  | fatal error: concurrent map writes\n  | ");
+        let crashed = format!(
+            "{ended}; the end of its log:\n  | I1121 x\n  | fatal error: concurrent map writes\n  | "
+        );
         assert_eq!(gist(&crashed), format!("{ended}: fatal error: concurrent map writes"));
         assert_eq!(gist(&format!("{ended}; the end of its log:\n  | nothing")), ended);
         assert_eq!(gist("not within 60 s"), "not within 60 s");
