@@ -109,9 +109,8 @@ impl Steady {
 pub(super) fn gist(problem: &str) -> String {
     let first = problem.lines().next().unwrap_or_default();
     let first = first.strip_suffix("; the end of its log:").unwrap_or(first);
-    let said = problem.lines().map(|line| line.trim_start_matches([' ', '|']));
-    let last_words =
-        said.into_iter().find(|line| line.starts_with("fatal error:") || line.starts_with("panic:"));
+    let mut said = problem.lines().map(|line| line.trim_start_matches([' ', '|']));
+    let last_words = said.find(|line| line.starts_with("fatal error:") || line.starts_with("panic:"));
     last_words.map_or_else(|| first.to_owned(), |words| format!("{first}: {words}"))
 }
 
